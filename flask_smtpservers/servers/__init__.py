@@ -1,0 +1,1 @@
+"""What a server is, the rules for its fields, and where it is kept."""

@@ -1,0 +1,63 @@
+"""Sealing all stored secrets again with the newest key, row by row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from sqlalchemy import Connection, select
+
+from ..errors import SecretUnreadable
+from .models import Tables
+from .profile import ServerProfile
+from .rows import profile_of, row_of
+from .vault import Vault
+
+_SECRETS = ("password_token", "client_key_token")
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """What a rotation did.
+
+    :param changed: how many servers' secrets were sealed again.
+    :param unchanged: how many had the newest key already, or no secret.
+    :param failed: the servers with a secret that cannot be decrypted; they were left as they are.
+    """
+
+    changed: int
+    unchanged: int
+    failed: tuple[ServerProfile, ...]
+
+
+class Turn(Enum):
+    """How one row came out."""
+
+    CHANGED = auto()
+    UNCHANGED = auto()
+    FAILED = auto()
+    AGAIN = auto()
+
+
+def turn(connection: Connection, tables: Tables, vault: Vault, public_id: str) -> Turn:
+    """Seal the secrets of one row again, unless somebody changes them in the same moment.
+
+    The row is written only if its tokens are still those that were read (compare and swap), and only the tokens are
+    written: an edit that happens meanwhile is not lost, and is not told that anything changed.
+    """
+    server = tables.server
+    rows = connection.execute(select(server).where(server.c.public_id == public_id).with_for_update())
+    row = rows.mappings().first()
+    if row is None:
+        return Turn.UNCHANGED
+    profile = profile_of(dict(row))
+    try:
+        fresh = vault.reseal(profile)
+    except SecretUnreadable:
+        return Turn.FAILED
+    if fresh is profile:
+        return Turn.UNCHANGED
+    same = [server.c[name].is_not_distinct_from(row[name]) for name in _SECRETS]
+    tokens = {name: row_of(fresh)[name] for name in _SECRETS}
+    written = connection.execute(server.update().where(server.c.public_id == public_id, *same).values(tokens))
+    return Turn.CHANGED if written.rowcount == 1 else Turn.AGAIN

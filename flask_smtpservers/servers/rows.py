@@ -1,0 +1,104 @@
+"""Between rows of the table and frozen profiles."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ..smtp.endpoint import Security
+from .cleaning import name_key
+from .mailboxes import address_key
+from .profile import SenderPolicy, ServerProfile, StoredSecret
+
+logger = logging.getLogger("flask_smtpservers")
+
+#: Without these columns a row is no server; any other may be missing while a migration has not been run yet.
+ESSENTIAL = frozenset(
+    {"id", "public_id", "name", "name_key", "host", "port", "security", "username", "address", "address_key", "domain"}
+    | {"password_token", "password_environment", "enabled", "is_default", "position", "version"}
+)
+
+_PLAIN = (
+    "public_id",
+    "name",
+    "host",
+    "port",
+    "username",
+    "address",
+    "sender_name",
+    "sender_format",
+    "reply_to",
+    "timeout_seconds",
+    "ca_certificate",
+    "client_certificate",
+    "provider",
+    "enabled",
+    "is_default",
+    "position",
+    "version",
+    "test_passed",
+    "test_title",
+)
+_TIMES = ("password_changed_at", "tested_at")
+
+
+def profile_of(row: Mapping[str, Any]) -> ServerProfile:
+    """Make a profile of a row; a column that the table does not have yet gets the profile's default.
+
+    :raises ValueError: the row holds something that this program never writes.
+    """
+    values: dict[str, Any] = {name: row[name] for name in _PLAIN if name in row}
+    values.update((name, aware(row[name])) for name in _TIMES if name in row)
+    if "sender_policy" in row:
+        values["sender_policy"] = SenderPolicy(row["sender_policy"])
+    return ServerProfile(
+        **values,
+        security=Security(row["security"]),
+        password=_secret(row.get("password_token"), row.get("password_environment")),
+        client_key=_secret(row.get("client_key_token"), None),
+    )
+
+
+def profiles_of(rows: Iterable[Mapping[str, Any]]) -> list[ServerProfile]:
+    """Make profiles of rows; a row that something else than this program damaged is left out, and logged."""
+    profiles: list[ServerProfile] = []
+    for row in rows:
+        try:
+            profiles.append(profile_of(row))
+        except ValueError:
+            logger.exception("The stored SMTP server %s is damaged and was left out", row["public_id"])
+    return profiles
+
+
+def row_of(profile: ServerProfile) -> dict[str, Any]:
+    """Make the columns of a profile, with those under which it is looked up."""
+    row: dict[str, Any] = {name: getattr(profile, name) for name in _PLAIN}
+    row.update((name, naive(getattr(profile, name))) for name in _TIMES)
+    address, domain = address_key(profile.address)
+    row.update(
+        name_key=name_key(profile.name),
+        address_key=address,
+        domain=domain,
+        security=profile.security.value,
+        sender_policy=profile.sender_policy.value,
+        password_token=profile.password.token if profile.password else None,
+        password_environment=(profile.password.environment or None) if profile.password else None,
+        client_key_token=profile.client_key.token if profile.client_key else None,
+    )
+    return row
+
+
+def aware(moment: datetime | None) -> datetime | None:
+    """Read a time of the database, which has no zone, as UTC."""
+    return None if moment is None else moment.replace(tzinfo=UTC)
+
+
+def naive(moment: datetime | None) -> datetime | None:
+    """Write a time in UTC without its zone."""
+    return None if moment is None else moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def _secret(token: str | None, environment: str | None) -> StoredSecret | None:
+    return StoredSecret(token, environment or "") if token else None
