@@ -1,0 +1,1 @@
+"""What is known of mail providers: presets for the form, facts for the diagnosis. No Flask, no network."""

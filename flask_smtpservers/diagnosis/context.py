@@ -1,0 +1,201 @@
+"""What is known of a server before its failure is explained. Never a password, only what one can tell of its form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cached_property
+from ipaddress import ip_address
+
+from ..providers.catalog import provider_of_host, provider_of_mx
+from ..providers.provider import Provider
+from ..smtp.endpoint import Endpoint, Security
+
+
+class Fact(StrEnum):
+    """Something that was found out beside the failure itself."""
+
+    CLOUD_HOST = "cloud_host"
+    """The app runs at a cloud or hosting company."""
+    CONTAINER = "container"
+    """The app runs in a container."""
+    OTHER_PORTS_WORK = "other_ports_work"
+    """Other ports of the same server answer from here."""
+    OTHER_NAMES_FAIL = "other_names_fail"
+    """Other names do not resolve either, or this one does elsewhere."""
+    FAILED_IDENTITY_IS_RECIPIENT = "failed_identity_is_recipient"
+    """The address that the server names as not verified is the recipient's."""
+    OTHER_REGION = "other_region"
+    """The account lives in another region than the server."""
+    PLAIN_MAIL_PASSES = "plain_mail_passes"
+    """An ordinary message goes through."""
+    NO_MESSAGE_ID = "no_message_id"
+    """The message lacks a header that mail should have."""
+    SENDER_LIST = "sender_list"
+    """The relay accepts listed senders only."""
+    OWN_SERVER = "own_server"
+    """The server belongs to whoever asks."""
+    MODE_FITS = "mode_fits"
+    """Port and encryption mode are known to fit each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordShape:
+    """What one can tell of a password without keeping it.
+
+    :param empty: there is none.
+    :param ascii: it has plain characters only.
+    :param blanks: it begins or ends with a blank.
+    :param shell_characters: it came through a shell or a file, and has characters that these may change.
+    :param fits_provider: it has the form of the provider's secrets; None if they have no known form.
+    :param other_kind: it has the form of a credential that is not for SMTP (an API key, an access key).
+    """
+
+    empty: bool = False
+    ascii: bool = True
+    blanks: bool = False
+    shell_characters: bool = False
+    fits_provider: bool | None = None
+    other_kind: bool = False
+
+
+#: Forms of keys that open a provider's programming interface but not its SMTP.
+_API_KEYS = re.compile(r"xkeysib-.+|AKIA[A-Z0-9]{16}|key-[0-9a-f]{32}|[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}")
+
+
+def shape_of(password: str, provider: Provider | None = None, *, from_environment: bool = False) -> PasswordShape:
+    """Describe the form of ``password``; the text itself is not kept.
+
+    :param from_environment: whether it came through a shell or a file, which may have changed some characters.
+    """
+    return PasswordShape(
+        empty=not password,
+        ascii=password.isascii(),
+        blanks=password != password.strip(),
+        shell_characters=from_environment and any(sign in password for sign in "$!#`\"'\\"),
+        fits_provider=provider.password_matches(password) if provider else None,
+        other_kind=_API_KEYS.fullmatch(password) is not None,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """The settings of a server and what else is known of it. An empty value means: not known.
+
+    :param security: None if not known.
+    :param username: None if not known, empty for a server without login.
+    :param provider: the preset that was chosen; without one, ``host`` tells the provider.
+    :param password: what can be told of the password's form.
+    :param features: the keywords of the server's EHLO reply, in capitals; None if it was not reached.
+    :param greeting: the server's greeting.
+    :param certificate_names: the names in the server's certificate.
+    :param outbound_ips: this machine's public addresses, as the operator stated them.
+    :param facts: what was found out beside the failure.
+    """
+
+    host: str = ""
+    port: int | None = None
+    security: Security | None = None
+    username: str | None = None
+    has_password: bool = False
+    sender: str = ""
+    recipient: str = ""
+    provider: Provider | None = None
+    password: PasswordShape | None = None
+    features: frozenset[str] | None = None
+    greeting: str = ""
+    certificate_names: tuple[str, ...] = ()
+    outbound_ips: tuple[str, ...] = ()
+    facts: frozenset[Fact] = frozenset()
+
+    @cached_property
+    def known_provider(self) -> Provider | None:
+        """The provider whose sending server ``host`` is; the chosen preset only if ``host`` can be one of its own."""
+        if self.provider is not None and (not self.host or _belongs(self.host.lower(), self.provider)):
+            return self.provider
+        return provider_of_host(self.host, self.sender)
+
+    @cached_property
+    def inbound_provider(self) -> Provider | None:
+        """The provider whose incoming mail ``host`` takes, if it is no sending server."""
+        return None if provider_of_host(self.host) else provider_of_mx(self.host)
+
+    @property
+    def is_public_service(self) -> bool:
+        """Whether ``host`` is a documented server of a provider, with certificates that everybody trusts."""
+        owner = self.known_provider
+        return owner is not None and owner.kind in ("mailbox", "hosting", "relay", "test")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether ``host`` means the machine itself."""
+        return _in_network(self.host, "is_loopback") or self.host.lower() in ("localhost", "localhost.localdomain")
+
+    @property
+    def is_private(self) -> bool:
+        """Whether ``host`` lies in a private network: an address there, a bare or an internal name."""
+        host = self.host.lower().rstrip(".")
+        inside = host.endswith((".local", ".localdomain", ".internal", ".lan", ".home.arpa", ".corp", ".intranet"))
+        return bool(host) and (self.is_loopback or _in_network(host, "is_private") or inside or "." not in host)
+
+    @property
+    def is_address(self) -> bool:
+        """Whether ``host`` is an IP address."""
+        try:
+            ip_address(self.host.strip("[]"))
+        except ValueError:
+            return False
+        return True
+
+    def knows(self, *facts: Fact) -> bool:
+        """Tell whether any of ``facts`` was found out."""
+        return not self.facts.isdisjoint(facts)
+
+
+def _belongs(host: str, provider: Provider) -> bool:
+    """Tell whether a provider with these servers may run ``host`` too: same name, or same domain behind it."""
+    if host in provider.hosts or host in provider.legacy_hosts or any(host.endswith(f".{mx}") for mx in provider.mx):
+        return True
+    parents = {name.partition(".")[2].rpartition("}.")[2] for name in provider.hosts}
+    return any("." in parent and host.endswith(f".{parent}") for parent in parents)
+
+
+def _in_network(host: str, question: str) -> bool:
+    try:
+        return bool(getattr(ip_address(host.strip("[]")), question))
+    except ValueError:
+        return False
+
+
+def context_of(
+    endpoint: Endpoint,
+    *,
+    sender: str = "",
+    recipient: str = "",
+    provider: Provider | None = None,
+    outbound_ips: Collection[str] = (),
+    from_environment: bool = False,
+) -> Context:
+    """Describe an endpoint; of the password only the form is kept.
+
+    :param provider: the preset that was chosen, if any.
+    :param outbound_ips: this machine's public addresses, as the operator stated them.
+    :param from_environment: whether the password is an ``env:`` reference.
+    """
+    password = endpoint.password.reveal() if endpoint.password else ""
+    bare = Context(
+        host=endpoint.host,
+        port=endpoint.port,
+        security=endpoint.security,
+        username=endpoint.username,
+        has_password=bool(password),
+        sender=sender,
+        recipient=recipient,
+        provider=provider,
+        outbound_ips=tuple(outbound_ips),
+    )
+    if not password:
+        return bare
+    return replace(bare, password=shape_of(password, bare.known_provider, from_environment=from_environment))

@@ -1,0 +1,30 @@
+"""Errors of this package whose class is the cause."""
+
+from __future__ import annotations
+
+from ...errors import AddressBlocked, InDoubt, MessageTooLarge, SecretUnreadable
+from ..context import Context
+from .reaching import host_is_malformed
+from .verdict import Verdict
+
+
+def cause_of_class(error: BaseException, context: Context) -> Verdict | None:
+    """Answer for the errors that say all by their class."""
+    if isinstance(error, AddressBlocked):
+        return _blocked(error, context)
+    if isinstance(error, InDoubt):
+        return Verdict("in_doubt")
+    if isinstance(error, MessageTooLarge):
+        return Verdict("message_too_large")
+    if isinstance(error, SecretUnreadable):
+        return Verdict("secret_unreadable")
+    return None
+
+
+def _blocked(error: AddressBlocked, context: Context) -> Verdict:
+    """Take over what the guard has said in a whole sentence."""
+    words = {"reason": error.text}
+    if host_is_malformed(context.host):
+        return Verdict("settings_malformed", variant="reason", words=words)
+    by_port = context.port is not None and str(context.port) in error.text and context.host not in error.text
+    return Verdict("blocked_by_policy", variant="port" if by_port else "", words=words)

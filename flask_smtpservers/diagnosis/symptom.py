@@ -1,0 +1,309 @@
+"""A failure in neutral values, so that the rules need not know which library raised what."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from ..findings import Stage
+from ..providers.catalog import provider
+from ..providers.provider import Provider
+from ..smtp.endpoint import Security
+from .context import Context
+from .wording import any_of, enhanced_in, unwrapped, without_links
+
+
+class Kind(StrEnum):
+    """How something failed."""
+
+    NAME = "name"
+    """The host name was not resolved."""
+    REFUSED = "refused"
+    """The connection was refused."""
+    UNREACHABLE = "unreachable"
+    """There was no route."""
+    FORBIDDEN = "forbidden"
+    """The system forbade the connection."""
+    TIMED_OUT = "timed_out"
+    CLOSED = "closed"
+    """The other side hung up."""
+    GARBLED = "garbled"
+    """The other side sent something that is not SMTP, or too much."""
+    TLS = "tls"
+    CERTIFICATE = "certificate"
+    NOT_OFFERED = "not_offered"
+    """The server lacks STARTTLS, AUTH or another extension."""
+    REPLY = "reply"
+    """The server said no."""
+    UNFIT = "unfit"
+    """A value of ours could not be sent; nothing was."""
+    OTHER = "other"
+
+
+#: Names of exception classes, the special before the general ones; an error's own class and its bases are looked up.
+KINDS = {
+    "gaierror": Kind.NAME,
+    "herror": Kind.NAME,
+    "HostNotFound": Kind.NAME,
+    "ConnectionRefusedError": Kind.REFUSED,
+    "TimeoutError": Kind.TIMED_OUT,
+    "timeout": Kind.TIMED_OUT,
+    "SSLCertVerificationError": Kind.CERTIFICATE,
+    "CertificateError": Kind.CERTIFICATE,
+    "SSLError": Kind.TLS,
+    "SSLEOFError": Kind.TLS,
+    "SSLZeroReturnError": Kind.TLS,
+    "UnicodeError": Kind.UNFIT,
+    "UnicodeEncodeError": Kind.UNFIT,
+    "SMTPNotSupportedError": Kind.NOT_OFFERED,
+    "SMTPAuthenticationError": Kind.REPLY,
+    "SMTPSenderRefused": Kind.REPLY,
+    "SMTPRecipientsRefused": Kind.REPLY,
+    "SMTPDataError": Kind.REPLY,
+    "SMTPHeloError": Kind.REPLY,
+    "SMTPConnectError": Kind.REPLY,
+    "SMTPResponseException": Kind.REPLY,
+    "SMTPServerDisconnected": Kind.CLOSED,
+    "ConnectionResetError": Kind.CLOSED,
+    "BrokenPipeError": Kind.CLOSED,
+    "ConnectionAbortedError": Kind.CLOSED,
+    "EOFError": Kind.CLOSED,
+    "PermissionError": Kind.FORBIDDEN,
+}
+
+#: Where a failure of this class shows, if nobody says.
+STAGES = {
+    "gaierror": Stage.RESOLVE,
+    "ConnectionRefusedError": Stage.CONNECT,
+    "SMTPConnectError": Stage.GREETING,
+    "SMTPHeloError": Stage.EHLO,
+    "SMTPAuthenticationError": Stage.AUTH,
+    "UnicodeEncodeError": Stage.AUTH,
+    "SMTPSenderRefused": Stage.MAIL_FROM,
+    "SMTPRecipientsRefused": Stage.RCPT_TO,
+    "SMTPDataError": Stage.DATA,
+}
+
+_BY_WORDS = (
+    (
+        Kind.NAME,
+        any_of(
+            r"getaddrinfo|enotfound|\beai |name or service not known|nodename nor servname|no such host|nxdomain",
+            r"name resolution|no address associated|could not resolve host|dns query",
+        ),
+    ),
+    (
+        Kind.CERTIFICATE,
+        any_of(r"certificate|\bcert |alt ?names|x509|unknown ca\b|issuer|leaf signature|\bpkix|self[- ]signed"),
+    ),
+    (Kind.TLS, any_of(r"\bssl|\btls.*(alert|version|handshake|record)|handshake|schannel|wrong version number")),
+    (Kind.UNREACHABLE, any_of(r"unreachable|no route to host|cannot assign requested address|eaddrnotavail")),
+    (
+        Kind.REFUSED,
+        any_of(r"econnrefused|connection refused \(|refused it|err(no|or) (111|61|10061)\b|: connection refused$"),
+    ),
+    (Kind.TIMED_OUT, any_of(r"etimedout|time[ds]? out|time-?out|超时")),
+    (Kind.FORBIDDEN, any_of(r"permission denied|eacces|error 10013\b|errno (13|10013)\b")),
+    (
+        Kind.CLOSED,
+        any_of(
+            r"connection (was )?(unexpectedly )?(closed|reset|aborted)|econnreset|\beof\b|forcibly closed|broken pipe",
+            r"never received|(empty|short) response|unexpectedly disconnected|end of file",
+        ),
+    ),
+    (
+        Kind.NOT_OFFERED,
+        any_of(
+            r"(starttls|auth) (extension )?not supported|not support(ed)? .*(starttls|auth)|unencrypted connection",
+            r"(starttls|tls|auth)\b.{0,30}not offered",
+        ),
+    ),
+    (Kind.UNFIT, any_of(r"codec can't encode|unicodeencodeerror")),
+)
+
+
+def kind_of_words(text: str, default: Kind = Kind.OTHER) -> Kind:
+    """Guess from the system's words how something failed."""
+    return next((kind for kind, words in _BY_WORDS if words.search(text)), default)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Symptom:
+    """What is seen of a failure.
+
+    :param stage: where it showed, which is not always where it belongs; None if not known.
+    :param kind: how it failed.
+    :param code: the reply code.
+    :param enhanced: the enhanced status code, or empty.
+    :param text: the words, as :func:`~.wording.unwrapped` leaves them.
+    :param verify_code: OpenSSL's X509_V_ERR number, 0 if none.
+    :param resolver_failed: whether name resolution itself failed, not just this name.
+    """
+
+    stage: Stage | None
+    kind: Kind
+    text: str
+    context: Context
+    code: int | None = None
+    enhanced: str = ""
+    verify_code: int = 0
+    resolver_failed: bool = False
+
+    @cached_property
+    def words(self) -> str:
+        """The text without web and mail addresses."""
+        return without_links(self.text)
+
+    def says(self, pattern: str | re.Pattern[str]) -> bool:
+        """Tell whether the words, without web and mail addresses, match a pattern."""
+        return re.search(pattern, self.words) is not None
+
+    def shows(self, pattern: str | re.Pattern[str]) -> bool:
+        """Tell whether the whole text, links and all, matches a pattern."""
+        return re.search(pattern, self.text) is not None
+
+    def at(self, *stages: Stage) -> bool:
+        """Tell whether it showed at one of ``stages``; an unknown stage is none of them."""
+        return self.stage in stages
+
+    @property
+    def transient(self) -> bool:
+        """Whether the server called it temporary (4xx)."""
+        return 400 <= self.code < 500 if self.code is not None else self.enhanced.startswith("4.")
+
+    @property
+    def permanent(self) -> bool:
+        """Whether the server called it lasting (5xx), or refused without a code that is known."""
+        return self.code >= 500 if self.code is not None else self.kind is Kind.REPLY and not self.transient
+
+    @property
+    def security(self) -> Security | None:
+        """The encryption that was set."""
+        return self.context.security
+
+    @cached_property
+    def provider(self) -> Provider | None:
+        """The provider whose server it is, by its settings or else by its own marks in the reply."""
+        owner = self.context.known_provider
+        marked = next((provider_id for provider_id, marks in _MARKS if self.shows(marks)), "")
+        return owner if owner is not None else provider(marked)
+
+    @property
+    def service(self) -> str:
+        """The family of :attr:`provider`: those that behave alike have one name; empty if it is not known."""
+        return _FAMILIES.get(self.provider.id, self.provider.id) if self.provider else ""
+
+
+#: Providers that behave alike.
+_FAMILIES = {
+    "google-workspace": "gmail",
+    "google-workspace-relay": "google-relay",
+    "microsoft365-gov": "microsoft365",
+    "microsoft365-china": "microsoft365",
+    "hotmail": "outlook",
+    "aol": "yahoo",
+    "att": "yahoo",
+    "sky": "yahoo",
+    "netease-163": "netease",
+    "netease-126": "netease",
+    "netease-yeah": "netease",
+    "gmx-net": "gmx",
+    "gmx-com": "gmx",
+    "webde": "gmx",
+    "mailcom": "gmx",
+}
+
+#: What only the servers of one provider say.
+_MARKS = (
+    ("gmail", r"\bgsmtp\b|support\.google\.com"),
+    ("microsoft365", r"\.prod\.outlook\.com|5\.7\.139|5\.7\.57\b"),
+    ("yahoo", r"#auth\d+|#mbr\d+"),
+    ("mail-ru", r"help\.mail\.ru"),
+    ("qq", r"service\.mail\.qq\.com"),
+    ("netease-163", r"help\.163\.com|mail\.163\.com"),
+)
+
+
+def symptom_of(error: BaseException, context: Context, stage: Stage | None = None) -> Symptom:
+    """Describe an exception: one of this package, or one of smtplib, ssl or socket.
+
+    :param stage: where it was raised, if the error does not say.
+    """
+    names = [base.__name__ for base in type(error).__mro__]
+    text = unwrapped(_words_of(error))
+    code = _number(error, "code", "smtp_code") or _recipient_code(error)
+    return Symptom(
+        stage=getattr(error, "stage", None) or stage or next((STAGES[name] for name in names if name in STAGES), None),
+        kind=_kind(error, names, text, code),
+        text=text,
+        context=context,
+        code=code,
+        enhanced=getattr(error, "enhanced", None) or enhanced_in(text),
+        verify_code=getattr(error, "verify_code", 0) or 0,
+        resolver_failed=getattr(error, "resolver_failed", False),
+    )
+
+
+def _kind(error: BaseException, names: list[str], text: str, code: int | None) -> Kind:
+    kind = next((KINDS[name] for name in names if name in KINDS), Kind.OTHER)
+    if "ProtocolError" in names and not getattr(error, "disconnected", False) and (code is None or code < 400):
+        return Kind.GARBLED
+    if kind is Kind.CLOSED and code is not None:
+        return Kind.REPLY
+    if "MessageRefused" in names or ("AuthenticationFailed" in names and code is None):
+        return Kind.UNFIT
+    number = getattr(error, "errno", None)
+    # An SSLError's own number is OpenSSL's unless ours took it over from the socket.
+    if kind is Kind.OTHER or (kind is Kind.TLS and "TLSFailed" in names):
+        kind = _KIND_OF_ERRNO.get(number or 0, kind)
+    if kind is Kind.OTHER and "ConnectionFailed" in names:
+        return kind_of_words(text, Kind.UNREACHABLE)
+    return kind if kind is not Kind.OTHER else kind_of_words(text)
+
+
+#: POSIX and Windows numbers of EPERM, EACCES, ECONNRESET, ECONNREFUSED.
+_KIND_OF_ERRNO = {
+    1: Kind.FORBIDDEN,
+    13: Kind.FORBIDDEN,
+    10013: Kind.FORBIDDEN,
+    54: Kind.CLOSED,
+    104: Kind.CLOSED,
+    10054: Kind.CLOSED,
+    61: Kind.REFUSED,
+    111: Kind.REFUSED,
+    10061: Kind.REFUSED,
+}
+
+
+def _words_of(error: BaseException) -> str:
+    """Give the server's words, else the system's; our own sentences would be in the reader's language."""
+    words = getattr(error, "reply", "") or getattr(error, "smtp_error", "") or _recipient_words(error)
+    if isinstance(words, bytes):
+        words = words.decode("utf-8", "replace")
+    if not words and hasattr(error, "stage"):
+        number = getattr(error, "errno", None)
+        words = os.strerror(number) if number and number > 0 else ""
+    elif not words:
+        words = str(error)
+    return f"{getattr(error, 'tls_reason', '')} {words}"
+
+
+def _recipient_words(error: BaseException) -> bytes:
+    recipients = getattr(error, "recipients", None)
+    return bytes(next(iter(recipients.values()))[1]) if recipients else b""
+
+
+def _recipient_code(error: BaseException) -> int | None:
+    recipients = getattr(error, "recipients", None)
+    return int(next(iter(recipients.values()))[0]) if recipients else None
+
+
+def _number(error: BaseException, *names: str) -> int | None:
+    for name in names:
+        value = getattr(error, name, None)
+        if isinstance(value, int) and value > 0:
+            return value
+    return None
