@@ -1,0 +1,1 @@
+"""A message on its way: which server, from whom, as which bytes, and what became of it."""

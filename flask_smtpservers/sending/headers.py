@@ -1,0 +1,195 @@
+"""The header block of a serialised message: taken apart, compared with what was meant, and written where it differs.
+
+Flask-Mail and the email package write most headers right. Where they do not - names that lose their quotes when they
+are folded, long URLs and ids that become encoded-words, an empty ``To:`` - the line is written here instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from email.header import Header
+from email.utils import getaddresses
+
+from ..errors import MessageRefused
+from ..i18n import gettext as _
+from .mailbox import Mailbox, decoded
+from .safe_text import collapse
+
+#: Octets of a line without its CRLF: what must not and what should not be exceeded (RFC 5322 §2.1.1).
+LINE_LIMIT, LINE_GOAL = 998, 78
+
+_FIELD = re.compile(rb"([!-9;-~]+):((?:[^\r\n]|\r\n[ \t])*)\r\n")
+_FOLD = re.compile(r"\r\n(?=[ \t])")
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One header as it stands in the bytes.
+
+    :param raw: the whole of it, with its name, folds and final CRLF.
+    """
+
+    name: str
+    raw: bytes
+
+    @property
+    def lower(self) -> str:
+        """The name as it is compared."""
+        return self.name.lower()
+
+    @property
+    def value(self) -> str:
+        """The value, unfolded and stripped, not decoded; bytes beyond ASCII become U+FFFD."""
+        text = self.raw.partition(b":")[2].decode("ascii", "replace")
+        return _FOLD.sub("", text).strip(" \t\r\n")
+
+    @property
+    def fits(self) -> bool:
+        """Whether it is ASCII and no line is too long."""
+        return self.raw.isascii() and all(len(line) <= LINE_LIMIT for line in self.raw.split(b"\r\n"))
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """One header as it is meant.
+
+    :param says: whether an unfolded value means the same.
+    :param write: makes the whole header, CRLF included, as ASCII.
+    :param neat: whether a value that means the same is also written as it should be.
+    """
+
+    name: str
+    says: Callable[[str], bool]
+    write: Callable[[], bytes]
+    neat: Callable[[str], bool] = lambda _value: True
+
+
+def split_head(raw: bytes) -> tuple[list[Field], bytes]:
+    """Take the header block off; return its fields and the body. Line ends must be CRLF.
+
+    :raises MessageRefused: a line of the block is no header.
+    """
+    head, blank, body = raw.partition(b"\r\n\r\n")
+    fields: list[Field] = []
+    position, head = 0, head + b"\r\n"
+    while position < len(head):
+        found = _FIELD.match(head, position)
+        if not found:
+            raise MessageRefused(_("The message's header holds a line that is no header."))
+        fields.append(Field(found.group(1).decode("ascii"), found.group()))
+        position = found.end()
+    return fields, body if blank else b""
+
+
+def mend(fields: Sequence[Field], meant: Sequence[Meant]) -> list[Field]:
+    """Return the fields with every one that says something else than was meant written anew, and missing ones added.
+
+    A field that is meant once but stands there twice stays twice: the gate refuses it. An empty To is dropped.
+    """
+    rest = list(meant)
+    mended: list[Field] = []
+    for field in fields:
+        match = next((item for item in rest if item.name.lower() == field.lower), None)
+        if match is None:
+            if field.lower == "to" and not field.value:
+                continue
+            mended.append(field)
+            continue
+        rest.remove(match)
+        fine = match.says(field.value) and match.neat(field.value) and field.fits
+        mended.append(field if fine else Field(match.name, match.write()))
+    at = next((index for index, field in enumerate(mended) if field.lower == "mime-version"), len(mended))
+    return [*mended[:at], *(Field(item.name, item.write()) for item in rest), *mended[at:]]
+
+
+def mailboxes(name: str, people: Sequence[Mailbox]) -> Meant:
+    """Mean a header with one or more mailboxes; their order does not matter."""
+    wanted = sorted((item.name, item.address) for item in people)
+    encoded = any(_needs_encoding(item.name) for item in people)
+
+    def says(value: str) -> bool:
+        read = getaddresses([value])
+        return sorted((collapse(decoded(display)), address) for display, address in read) == wanted
+
+    # Flask-Mail encodes every name, also those that need it not, which spam filters hold against a message.
+    return Meant(name, says, lambda: _write_mailboxes(name, people), neat=lambda value: encoded or "=?" not in value)
+
+
+def text(name: str, value: str) -> Meant:
+    """Mean a header of free text: ASCII is written as it is, the rest as encoded-words (RFC 2047)."""
+    encoded = not value.isascii() or (name.lower() == "subject" and _has_giant_word(name, value))
+
+    def says(found: str) -> bool:
+        return collapse(decoded(found) if encoded else found) == collapse(value)
+
+    return Meant(name, says, lambda: _write_text(name, value, encoded))
+
+
+def exactly(name: str, value: str) -> Meant:
+    """Mean a header whose value is written exactly so: a Message-ID, ``undisclosed-recipients:;``."""
+    return Meant(name, lambda found: found == value, lambda: f"{name}: {value}\r\n".encode("ascii"))
+
+
+def as_ascii(value: str) -> str:
+    """Return the value of a free text as ASCII; encoded-words where need be."""
+    return value if value.isascii() else " ".join(_encoded_words(value))
+
+
+def _write_mailboxes(name: str, people: Sequence[Mailbox]) -> bytes:
+    lines = [f"{name}:"]
+    for number, item in enumerate(people):
+        last = number == len(people) - 1
+        for piece in _pieces(item, "" if last else ","):
+            if len(lines[-1]) + len(piece) + 1 > LINE_GOAL and lines[-1] != f"{name}:":
+                lines.append("")
+            lines[-1] += f" {piece}"
+    return "\r\n".join([*lines, ""]).encode("ascii")
+
+
+def _pieces(item: Mailbox, comma: str) -> list[str]:
+    """Return the pieces of a mailbox between which a line may break."""
+    if not item.name:
+        return [item.address + comma]
+    return [*_phrase(item.name), f"<{item.address}>{comma}"]
+
+
+def _phrase(name: str) -> list[str]:
+    """Return a display name as it is, in quotation marks, or - if it is long or not ASCII - as encoded-words."""
+    if _needs_encoding(name):
+        return _encoded_words(name)
+    if _ATOMS.fullmatch(name):
+        return [name]
+    return ['"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"']
+
+
+def _needs_encoding(name: str) -> bool:
+    return not name.isascii() or len(name) > LINE_GOAL // 2 or "=?" in name
+
+
+def _encoded_words(value: str) -> list[str]:
+    return Header(value, charset="utf-8", maxlinelen=LINE_GOAL - 3).encode(linesep="\n").split()
+
+
+def _write_text(name: str, value: str, encoded: bool) -> bytes:
+    if encoded:
+        return _fold(name, [f" {word}" for word in _encoded_words(value)])
+    if _has_giant_word(name, value):
+        raise MessageRefused(_("The header %(name)s has a word that is too long for a line.", name=name))
+    return _fold(name, re.findall(r"[ \t]*[^ \t]+", f" {value.strip(' ')}"))
+
+
+def _has_giant_word(name: str, value: str) -> bool:
+    """Whether the text cannot be folded into lines: a word, its leading blanks included, is too long for one."""
+    return any(len(word) > LINE_LIMIT - len(name) - 2 for word in re.findall(r"[ \t]*[^ \t]+", value))
+
+
+def _fold(name: str, pieces: Sequence[str]) -> bytes:
+    lines = [f"{name}:"]
+    for piece in pieces:
+        if len(lines[-1]) + len(piece) > LINE_GOAL and lines[-1] != f"{name}:":
+            lines.append("")
+        lines[-1] += piece
+    return "\r\n".join([*lines, ""]).encode("ascii")

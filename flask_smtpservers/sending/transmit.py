@@ -1,0 +1,152 @@
+"""One message through one server: in as many transactions as it takes, each recipient accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..errors import InDoubt, RecipientsRefused, SenderRefused, SendError, SMTPServersError
+from ..findings import Stage
+from ..i18n import gettext as _
+from ..smtp.envelope import Envelope, Receipt
+from ..smtp.reply import Reply
+from .delivery import Outcome, RecipientOutcome
+from .sessions import Line
+from .wire import Content, seven_bit
+
+#: RFC 5321 §4.5.3.1.8 lets a server end a transaction at 100 recipients.
+RECIPIENTS_PER_TRANSACTION = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shipment:
+    """What is handed over.
+
+    :param sender: the envelope sender; empty for the null sender.
+    """
+
+    content: Content
+    sender: str
+    recipients: tuple[str, ...]
+    mail_options: tuple[str, ...] = ()
+    rcpt_options: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Transmission:
+    """What came of it; ``reply`` and ``queue_id`` are those of the last transaction that was accepted."""
+
+    outcomes: list[RecipientOutcome] = field(default_factory=list)
+    reply: Reply | None = None
+    queue_id: str = ""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the server took the message for anyone."""
+        return self.reply is not None
+
+
+def transmit(shipment: Shipment, line: Line) -> Transmission:
+    """Hand a message over.
+
+    Once the server has taken it for anyone this never raises: the caller would send again to those who have it.
+
+    :returns: the outcome of every recipient, at least one of them accepted.
+    :raises InDoubt: the content went out and no verdict came.
+    :raises RecipientsRefused: the server refused every recipient.
+    :raises SendError: the server could not be reached or did not take the message.
+    """
+    done = Transmission()
+    errors: list[SMTPServersError] = []
+    for batch in _batches(shipment):
+        if errors and not isinstance(errors[-1], RecipientsRefused):
+            # Whatever stopped the last transaction would stop this one, or leave it in doubt as well.
+            done.outcomes += _failed(batch.recipients, errors[-1], tried=False)
+            continue
+        try:
+            receipt = _hand_over(batch, shipment.content, line)
+        except SMTPServersError as error:
+            errors.append(error)
+            done.outcomes += _failed(batch.recipients, error)
+        else:
+            done.outcomes += _received(batch.recipients, receipt)
+            done.reply, done.queue_id = receipt.reply, receipt.queue_id or done.queue_id
+    if not done.accepted:
+        raise _the_error(errors)
+    return done
+
+
+def _batches(shipment: Shipment) -> Iterator[Envelope]:
+    for start in range(0, len(shipment.recipients), RECIPIENTS_PER_TRANSACTION):
+        yield Envelope(
+            sender=shipment.sender,
+            recipients=shipment.recipients[start : start + RECIPIENTS_PER_TRANSACTION],
+            mail_options=shipment.mail_options,
+            rcpt_options=shipment.rcpt_options,
+        )
+
+
+def _hand_over(envelope: Envelope, content: Content, line: Line) -> Receipt:
+    """One transaction; again over a new session if the kept one turns out to be dead before it has taken anything."""
+    session, reused = line.take()
+    try:
+        return session.send(envelope, _fit_for(session.features, content).data)
+    except SendError as error:
+        if not (reused and _was_dead(error)):
+            raise
+    line.drop()
+    session, _reused = line.take()
+    return session.send(envelope, _fit_for(session.features, content).data)
+
+
+def _fit_for(features: Mapping[str, str], content: Content) -> Content:
+    return content if "8BITMIME" in features else seven_bit(content)
+
+
+def _was_dead(error: SendError) -> bool:
+    """Whether the session was over before this transaction began: at MAIL FROM, and not by a refusal of the sender."""
+    return error.stage is Stage.MAIL_FROM and (error.code == 421 or not isinstance(error, SenderRefused))
+
+
+def _received(recipients: Sequence[str], receipt: Receipt) -> list[RecipientOutcome]:
+    return [
+        _outcome(address, Outcome.REFUSED, receipt.refused[address])
+        if address in receipt.refused
+        else _outcome(address, Outcome.ACCEPTED, receipt.reply)
+        for address in recipients
+    ]
+
+
+def _failed(recipients: Sequence[str], error: SMTPServersError, *, tried: bool = True) -> list[RecipientOutcome]:
+    """Return the outcomes of a transaction that failed, or that was not tried because the one before it had."""
+    if isinstance(error, RecipientsRefused):
+        return [_outcome(address, Outcome.REFUSED, _reply(error, address)) for address in recipients]
+    outcome = Outcome.IN_DOUBT if isinstance(error, InDoubt) and tried else Outcome.REFUSED
+    if isinstance(error, SendError):
+        return [
+            RecipientOutcome(address, outcome, error.code, error.enhanced, error.reply or error.text)
+            for address in recipients
+        ]
+    return [RecipientOutcome(address, outcome, text=str(error)) for address in recipients]
+
+
+def _reply(error: RecipientsRefused, address: str) -> Reply:
+    code, text = error.recipients.get(address, (error.code or 0, error.reply.encode()))
+    return Reply(code, (text.decode("ascii", "replace"),))
+
+
+def _outcome(address: str, outcome: Outcome, reply: Reply) -> RecipientOutcome:
+    return RecipientOutcome(address, outcome, reply.code, reply.enhanced, reply.excerpt)
+
+
+def _the_error(errors: Sequence[SMTPServersError]) -> SMTPServersError:
+    """Return the error that stands for all: what stopped the sending, or else one refusal of all recipients."""
+    refusals = [error for error in errors if isinstance(error, RecipientsRefused)]
+    if len(refusals) < len(errors) or len(refusals) == 1:
+        return errors[-1]
+    whole, recipients = refusals[0], {}
+    for error in refusals:
+        recipients.update(error.recipients)
+    whole.recipients = recipients
+    whole.text = _("The server refused all %(count)s recipients.", count=len(recipients))
+    return whole
