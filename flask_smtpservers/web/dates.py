@@ -1,0 +1,56 @@
+"""Times as people say them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from ..i18n import N_, ngettext
+from ..i18n import gettext as _
+
+_MONTHS = (
+    N_("%(day)s January"),
+    N_("%(day)s February"),
+    N_("%(day)s March"),
+    N_("%(day)s April"),
+    N_("%(day)s May"),
+    N_("%(day)s June"),
+    N_("%(day)s July"),
+    N_("%(day)s August"),
+    N_("%(day)s September"),
+    N_("%(day)s October"),
+    N_("%(day)s November"),
+    N_("%(day)s December"),
+)
+
+
+def aware(moment: datetime) -> datetime:
+    """Return ``moment`` in UTC; databases without zones give it back naive."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def day(moment: datetime, *, now: datetime | None = None) -> str:
+    """Say the day: ``3 May``, with the year if it is not this one."""
+    moment = aware(moment)
+    text = _(_MONTHS[moment.month - 1], day=moment.day)
+    this_year = (now or datetime.now(UTC)).year
+    return text if moment.year == this_year else _("%(day_and_month)s %(year)s", day_and_month=text, year=moment.year)
+
+
+def ago(moment: datetime, *, now: datetime | None = None) -> str:
+    """Say how long ago it was: ``just now``, ``3 min ago``, ``2 h ago``, ``yesterday``, then the day."""
+    now = now or datetime.now(UTC)
+    seconds = (now - aware(moment)).total_seconds()
+    if seconds < 60:
+        return _("just now")
+    if seconds < 3600:
+        return ngettext("%(number)s min ago", "%(number)s min ago", int(seconds // 60))
+    if seconds < 86_400:
+        return ngettext("%(number)s h ago", "%(number)s h ago", int(seconds // 3600))
+    if seconds < 2 * 86_400:
+        return _("yesterday")
+    return _("on %(day)s", day=day(moment, now=now))
+
+
+def stamp(moment: datetime) -> str:
+    """Return the moment for a ``<time>`` element, RFC 3339 in UTC."""
+    return aware(moment).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,122 @@
+"""From a template to a response: the values that every page needs, messages for the next page, and streaming."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response, current_app, render_template, session, stream_with_context
+
+from ..i18n import gettext as _
+from ..i18n import ngettext
+from ..permissions import Action
+from ..state import state_of
+from . import csrf, dates
+from .access import allowed_quietly
+from .menu import smtpservers_menu
+
+#: Where the session keeps messages for the next page. The host's own flashed messages are left alone.
+MESSAGES_KEY = "smtpservers_messages"
+
+#: Stands in a streamed page where what came before must be seen now.
+FLUSH = "<!--smtpservers-->"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something to say on the next page.
+
+    :param kind: ``success``, ``notice`` or ``warning``.
+    """
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class May:
+    """What the person in front of the page may do; buttons for the rest are not shown."""
+
+    edit: bool
+    secrets: bool
+    test: bool
+    switch: bool
+    checks: bool
+
+
+class _Once:
+    """True when called for the first time: style and script are linked once, in whichever block the host has."""
+
+    def __init__(self) -> None:
+        self._done = False
+
+    def __call__(self) -> bool:
+        first, self._done = not self._done, True
+        return first
+
+
+def tell(kind: str, *texts: str) -> None:
+    """Keep messages for the next page."""
+    session[MESSAGES_KEY] = [*session.get(MESSAGES_KEY, []), *([kind, text] for text in texts)]
+
+
+def common() -> dict[str, Any]:
+    """Return what every template of ours may use; it takes the kept messages out of the session."""
+    settings = state_of().settings
+    return {
+        "_": _,
+        "gettext": _,
+        "ngettext": ngettext,
+        "day": dates.day,
+        "stamp": dates.stamp,
+        "smtpservers_own_base": settings.base_template is None,
+        "smtpservers_base": settings.base_template or "smtpservers/base.html",
+        "smtpservers_app_name": settings.app_name or current_app.name,
+        "smtpservers_language": "en",
+        "smtpservers_assets": _Once(),
+        "smtpservers_messages": [Message(kind, text) for kind, text in session.pop(MESSAGES_KEY, [])],
+        "smtpservers_menu": smtpservers_menu,
+        "csrf_field": csrf.field_name(),
+        "csrf_token": csrf.token(),
+        "may": May(
+            edit=allowed_quietly(Action.EDIT_SERVERS),
+            secrets=allowed_quietly(Action.CHANGE_SECRETS),
+            test=allowed_quietly(Action.TEST_SERVERS),
+            switch=allowed_quietly(Action.SWITCH_SENDING),
+            checks=allowed_quietly(Action.VIEW_CHECKS),
+        ),
+    }
+
+
+def page(template: str, /, status: int = 200, **values: Any) -> Response:
+    """Render a page."""
+    return Response(render_template(f"smtpservers/{template}", **common(), **values), status, mimetype="text/html")
+
+
+def streamed(template: str, /, *, fragment: bool = False, **values: Any) -> Response:
+    """Render a page piece by piece; each piece goes out as soon as it is known.
+
+    Everything that touches the session happens now: once the first byte is out, no cookie can be set.
+
+    :param fragment: the script asked for a part of a page; the header tells it that this is one.
+    """
+    found = current_app.jinja_env.get_or_select_template(f"smtpservers/{template}")
+    context = {**common(), **values}
+    current_app.update_template_context(context)
+    response = Response(stream_with_context(_pieces(found.generate(context))), mimetype="text/html")
+    response.headers["X-Accel-Buffering"] = "no"
+    if fragment:
+        response.headers["X-Smtpservers-Fragment"] = "1"
+    return response
+
+
+def _pieces(chunks: Iterator[str]) -> Iterator[str]:
+    """Join Jinja's many small chunks up to each place where something must be seen."""
+    waiting: list[str] = []
+    for chunk in chunks:
+        waiting.append(chunk)
+        if FLUSH in chunk:
+            yield "".join(waiting)
+            waiting.clear()
+    yield "".join(waiting)

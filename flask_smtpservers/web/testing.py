@@ -1,0 +1,103 @@
+"""Testing a stored server, or what stands in the form ("Test SMTP Settings"); the result is streamed step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Response, request, url_for
+from flask.typing import ResponseReturnValue
+
+from ..errors import InvalidServer
+from ..findings import Step
+from ..i18n import gettext as _
+from ..permissions import Action
+from ..sending.trial import try_server
+from ..servers.mailboxes import check_address, split_mailbox
+from ..servers.profile import ServerProfile
+from ..state import state_of
+from . import presenting
+from .access import binding, own_address, protected
+from .form_page import form_values, show
+from .forms import LABELS
+from .proof import Proof
+from .rendering import page, streamed
+from .runs import Run
+from .sheet import posted
+
+
+@protected(Action.TEST_SERVERS)
+def test_server(server_id: str) -> ResponseReturnValue:
+    """Ask where the test message of a stored server shall go; then run the test."""
+    profile = state_of().store.get(server_id)
+    if request.method == "GET":
+        return _form(profile, recipient=own_address())
+    recipient = request.form.get("recipient", "").strip()
+    try:
+        address = _address(recipient)
+    except ValueError as error:
+        return _form(profile, recipient=recipient, error=str(error), status=422)
+    steps = _keeping(try_server(state_of(), profile, recipient=address))
+    run = Run(steps, profile.host, profile.username, address)
+    if "fragment" in request.form:
+        return streamed("fragment.html", fragment=True, run=run)
+    return streamed("test.html", run=run, **_values(profile, recipient, ""))
+
+
+@protected(Action.TEST_SERVERS, Action.EDIT_SERVERS)
+def test_unsaved() -> ResponseReturnValue:
+    """Test what stands in the form. Nothing is saved; a typed password stays usable for the form below the result."""
+    server_id = request.form.get("server", "")
+    sheet = posted(state_of().store.get(server_id) if server_id else None)
+    recipient = sheet.form.text("recipient").strip()
+    values: dict[str, Any] = {}
+    address = ""
+    try:
+        values = sheet.clean().values
+    except InvalidServer as error:
+        sheet.refuse(error)
+    try:
+        address = _address(recipient)
+    except ValueError as error:
+        sheet.form.place({"recipient": [str(error)]})
+    if sheet.form.faulty:
+        return show(sheet, status=422)
+    # The profile tells which stored secrets may be used: clean() made sure that they stay at their destination.
+    steps = try_server(state_of(), sheet.fields(), base=sheet.profile, recipient=address)
+    proof = Proof(values, sheet.profile, binding())
+    run = Run(proof.watching(steps), values["host"], values["username"], address)
+    if "fragment" in request.form:
+        return streamed("fragment.html", fragment=True, run=run, proof=proof)
+    heading = _("Test SMTP Settings")
+    return streamed("test_unsaved.html", run=run, proof=proof, heading=heading, **form_values(sheet))
+
+
+def _address(text: str) -> str:
+    """Check the recipient of the test message; an empty one is right, then nothing is sent.
+
+    :raises ValueError: it is no single address.
+    """
+    return check_address(split_mailbox(text)[1]) if text else ""
+
+
+def _keeping(steps: Iterator[Step]) -> Iterator[Step]:
+    """Pass the steps on, and make the noted result lasting, also if the reader leaves half-way."""
+    try:
+        yield from steps
+    finally:
+        state_of().store.commit()
+
+
+def _form(profile: ServerProfile, *, recipient: str, error: str = "", status: int = 200) -> Response:
+    return page("test.html", status, run=None, **_values(profile, recipient, error))
+
+
+def _values(profile: ServerProfile, recipient: str, error: str) -> dict[str, Any]:
+    return {
+        "row": presenting.row(profile, now=datetime.now(UTC)),
+        "recipient": recipient,
+        "error": error,
+        "recipient_label": _(LABELS["recipient"]),
+        "action": url_for("smtpservers.test_server", server_id=profile.public_id),
+    }
