@@ -68,7 +68,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used, so that ``smtp`` or ``diagnosis`` alone never load Flask (PEP 562)."""
+    """Import a public name when it is first used: ``smtp`` or ``diagnosis`` alone never load Flask (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

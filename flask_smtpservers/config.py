@@ -132,7 +132,7 @@ def _positive(kind: type[int] | type[float]) -> Callable[[str, Any], int | float
     return read
 
 
-def _text(key: str, value: Any) -> str:
+def _text(_key: str, value: Any) -> str:
     return str(value).strip()
 
 

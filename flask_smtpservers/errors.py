@@ -49,7 +49,7 @@ from smtplib import (
 )
 from socket import gaierror
 from ssl import SSLCertVerificationError, SSLError
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from .findings import Diagnosis, Stage
 
@@ -143,7 +143,7 @@ class SendError(SMTPServersError, SMTPException):
         self.diagnosis: Diagnosis | None = None
         # smtplib's own attributes, for hosts that read them
         self.smtp_code = code if code is not None else -1
-        self.smtp_error = reply.encode("ascii", "replace")
+        self.smtp_error: Any = reply.encode("ascii", "replace")
 
     def __str__(self) -> str:
         return f"{self.server}: {self.text}" if self.server else self.text

@@ -16,12 +16,12 @@ from .permissions import AccessPolicy
 from .sending.choice import using
 from .sending.delivery import Delivery
 from .sending.routing import Route
+from .sending.trial import try_server
 from .servers import models
 from .servers.drafts import Drafts
 from .servers.keyring import Keyring
 from .servers.profile import ServerEvent, ServerProfile
 from .servers.store import ServerStore
-from .servers.trial import try_server
 from .signals import server_changed
 from .smtp.guard import Guard
 from .smtp.network import Network, SystemNetwork
@@ -59,7 +59,9 @@ class SMTPServers:
         if app is not None:
             self.init_app(app, **options)
         elif options:
-            raise ConfigurationError(f"pass {', '.join(options)} to init_app(app, ...): an instance without app keeps nothing")
+            raise ConfigurationError(
+                f"pass {', '.join(options)} to init_app(app, ...): an instance without app keeps nothing"
+            )
 
     def init_app(
         self,
@@ -94,8 +96,8 @@ class SMTPServers:
         settings = Settings.from_config(app.config, app_name=app.name)
         if settings.pages and not callable(access):
             raise ConfigurationError(
-                "pass access=..., a function access(action, scope) that returns True for those who may manage the app's "
-                "mail, e.g. access=lambda action, scope: current_user.is_admin; or set SMTPSERVERS_PAGES = False"
+                "pass access=..., a function access(action, scope) that returns True for those who may manage mail, "
+                "e.g. access=lambda action, scope: current_user.is_admin; or set SMTPSERVERS_PAGES = False"
             )
         db = db or app.extensions.get("sqlalchemy")
         if db is None:
@@ -162,7 +164,7 @@ class SMTPServers:
 
         :param recipient: where the test message goes; without it nothing is sent.
         """
-        return try_server(state_of(), server, recipient=recipient)
+        return try_server(state_of(), server, recipient=recipient, operator=True)
 
     @staticmethod
     def hook_active(app: Flask) -> bool:
@@ -185,5 +187,3 @@ def _announcer(app: Flask) -> Callable[[ServerEvent], None]:
         server_changed.send(app, event=event)
 
     return announce
-
-

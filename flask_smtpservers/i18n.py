@@ -1,4 +1,4 @@
-"""Translation of every sentence that a person reads. Knows nothing of Flask: the edge says which catalogue is in use."""
+"""Translation of every sentence that a person reads. The edge says which catalogue is in use; no Flask here."""
 
 from __future__ import annotations
 

@@ -47,5 +47,5 @@ def state_of(app: Flask | None = None) -> AppState:
     """
     state = (app or current_app).extensions.get(EXTENSION_KEY)
     if not isinstance(state, AppState):
-        raise ConfigurationError("this app has no SMTPServers: call SMTPServers(app, db=db, mail=mail, access=...) first")
+        raise ConfigurationError("this app has no SMTPServers: call SMTPServers(app, db=db, mail=mail, access=...)")
     return state

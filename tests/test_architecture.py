@@ -30,7 +30,7 @@ ONLY = {
     "sqlalchemy": {"edge", "use cases"},
     "flask_sqlalchemy": {"edge", "use cases"},
     "flask_wtf": {"web"},
-    "flask_mail": {"mail", "sending"},
+    "flask_mail": {"mail", "sending", "cli"},
 }
 #: Names of ``flask_mail`` that only the hook may touch.
 HOOK_NAMES = {"Mail", "Connection", "_Mail", "_MailMixin"}
