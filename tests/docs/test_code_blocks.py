@@ -1,0 +1,83 @@
+"""What stands in the documentation runs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from flask import Flask
+from flask_mail import Mail
+from flask_sqlalchemy import SQLAlchemy
+
+from flask_smtpservers.cli import smtp_commands
+
+from ..apps import Host
+from ..peers.mailbox import Mailbox
+from .pages import PAGES, ROOT, blocks, commands, name_of
+
+
+def test_the_blocks_are_found() -> None:
+    """The pages hold Python, shell commands and templates, and the search for them finds them with their lines."""
+    first = blocks(ROOT / "docs" / "quickstart.md", "python")[0]
+    assert first.text.startswith("from flask import Flask\n")
+    assert (ROOT / "docs" / "quickstart.md").read_text().splitlines()[first.line - 1] == "from flask import Flask"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=name_of)
+def test_python_runs(page: Path, names: dict[str, Any], mailbox: Mailbox) -> None:
+    """The Python blocks of a page run from top to bottom, and a mail that they send arrives."""
+    if page.name == "README.md":  # there the reader's app has no SMTPServers yet
+        names |= plain_app()
+    for block in blocks(page, "python"):
+        # the reader's own mail server is ours here
+        source = block.text.replace('MAIL_SERVER="localhost"', f'MAIL_SERVER="localhost", MAIL_PORT={mailbox.plain}')
+        exec(compile("\n" * (block.line - 1) + source, str(page), "exec"), names)
+    if "create_app" in names:
+        names["create_app"]()
+    if any(call in block.text for block in blocks(page, "python") for call in ("mail.send(", "smtp.send(")):
+        assert mailbox.letters
+
+
+def plain_app() -> dict[str, Any]:
+    """An app with a database and mail, and nothing of ours."""
+    app = Flask("shop")
+    app.config.update(SECRET_KEY="a secret", SQLALCHEMY_DATABASE_URI="sqlite://")
+    return {"app": app, "db": SQLAlchemy(app), "mail": Mail(app)}
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "html+jinja")], ids=name_of)
+def test_templates_parse(page: Path, host: Host) -> None:
+    """The templates of a page render inside a request."""
+    for block in blocks(page, "html+jinja"):
+        with host.app.test_request_context("/"):
+            host.app.jinja_env.parse(block.text, name_of(page))
+
+
+@pytest.mark.parametrize(
+    ("page", "line", "command"),
+    [(page, *found) for page in PAGES for found in commands(page)],
+    ids=lambda value: name_of(value) if isinstance(value, Path) else None,
+)
+def test_commands_exist(page: Path, line: int, command: str) -> None:
+    """Each ``flask smtp`` command has the arguments that it is shown with, and each ``make`` target is there."""
+    program, *arguments = shlex.split(command, comments=True)
+    if program == "flask" and "smtp" in arguments:
+        parse(smtp_commands, arguments[arguments.index("smtp") + 1 :])
+    elif program == "make":
+        targets = re.findall(r"^([\w.-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        assert {word for word in arguments if "=" not in word} <= set(targets)
+    else:
+        assert program in {"pip", "git", "cd", "flask", "export"}, f"{name_of(page)}:{line}: nothing checks {command!r}"
+
+
+def parse(command: click.Command, arguments: list[str], parent: click.Context | None = None) -> None:
+    """Parse the arguments as the command would, without running it."""
+    context = command.make_context(command.name, list(arguments), parent=parent)
+    if isinstance(command, click.Group):
+        _, found, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+        assert found is not None, f"no command {arguments[0]}"
+        parse(found, rest, context)
