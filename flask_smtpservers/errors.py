@@ -149,11 +149,12 @@ class SendError(SMTPServersError, SMTPException):
         return f"{self.server}: {self.text}" if self.server else self.text
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_rebuild, (type(self), dict(self.__dict__)))
+        return (_rebuild, (type(self), dict(self.__dict__), self.errno))
 
 
-def _rebuild(cls: type[SendError], attributes: dict[str, object]) -> SendError:
+def _rebuild(cls: type[SendError], attributes: dict[str, object], errno: int | None) -> SendError:
     error = cls.__new__(cls)
+    error.errno = errno
     error.__dict__.update(attributes)
     error.args = (attributes["text"],)
     return error

@@ -11,10 +11,12 @@ from typing import Any
 from flask import Flask
 from flask_mail import Mail
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import inspect, text
 
 from flask_smtpservers.extension import SMTPServers
 from flask_smtpservers.state import AppState, state_of
 
+from . import canary
 from .peers.mailbox import PASSWORD, USERNAME, Mailbox
 
 
@@ -65,9 +67,22 @@ def hosting(
         yield Host(app, db, mail, smtp)
     finally:
         with app.app_context():
+            _look_for_leaks(app, db)
             db.session.remove()
             for engine in db.engines.values():
                 engine.dispose()
+
+
+def _look_for_leaks(app: Flask, db: SQLAlchemy) -> None:
+    """Look for the tests' password in what the app keeps: its state, its servers, its tables."""
+    state = state_of(app)
+    canary.look("repr of the state", repr(state))
+    for engine in db.engines.values():
+        tables = [name for name in inspect(engine).get_table_names() if name.startswith("smtpservers_")]
+        with engine.connect() as connection:
+            for table in tables:
+                rows = connection.execute(text(f"SELECT * FROM {table}")).fetchall()
+                canary.look(f"table {table}", repr(rows))
 
 
 def server_fields(mailbox: Mailbox, **changes: Any) -> dict[str, Any]:

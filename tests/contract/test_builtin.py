@@ -48,7 +48,7 @@ def test_with_nothing_stored_the_apps_own_server_is_used(
         host.mail.send(hello())
     (letter,) = mailbox.letters
     assert letter.username == username
-    assert letter.encrypted is (kind == "tls")  # of a port with TLS from the first byte, aiosmtpd does not know it
+    assert letter.encrypted is (kind != "plain")
     assert letter.message["From"] == letter.sender == "app@example.test"
 
 

@@ -52,10 +52,11 @@ def test_hosts_go_on_catching_what_they_caught(ours: type[Exception], theirs: ty
 def test_a_send_error_survives_a_pickle(cls: type[errors.SendError]) -> None:
     """A task queue may carry it: text, stage and codes arrive."""
     error = cls("It did not work.", stage=Stage.AUTH, server="Shop", code=535, enhanced="5.7.8", reply="no")
+    error.errno = 111
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), str(again)) == (cls, "Shop: It did not work.")
     assert (again.stage, again.code, again.enhanced, again.permanent) == (Stage.AUTH, 535, "5.7.8", True)
-    assert (again.smtp_code, again.smtp_error) == (535, b"no")
+    assert (again.smtp_code, again.smtp_error, again.errno) == (535, b"no", 111)
 
 
 @pytest.mark.parametrize(("code", "permanent"), [(450, False), (550, True), (None, False)])

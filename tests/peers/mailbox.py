@@ -33,6 +33,10 @@ class Letter:
         return email.message_from_bytes(self.content, policy=email.policy.default)  # type: ignore[return-value]
 
 
+def _encrypted(server: SMTP) -> bool:
+    return server.transport is not None and server.transport.get_extra_info("sslcontext") is not None
+
+
 @dataclass
 class Mailbox:
     """Three ports of one server: ``plain`` (STARTTLS offered, no login), ``submission`` (STARTTLS and AUTH
@@ -71,7 +75,7 @@ class Mailbox:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         login = getattr(session, "login_name", None)
         self.letters.append(
-            Letter(envelope.mail_from or "", list(envelope.rcpt_tos), bytes(envelope.original_content or b""), login, session.ssl is not None)
+            Letter(envelope.mail_from or "", list(envelope.rcpt_tos), bytes(envelope.original_content or b""), login, _encrypted(server))
         )
         return f"250 2.0.0 OK queued as Q{len(self.letters)}"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import trustme
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from flask_smtpservers.config import Settings
 from flask_smtpservers.errors import (
@@ -390,11 +390,11 @@ def test_events_are_told_after_the_write(host: Host, add: Add) -> None:
     host.store.edit(profile.public_id, {"port": 2525, "password": "x", "sender_name": "Acme"}, actor="ann")
     with pytest.raises(InvalidServer):
         host.store.edit(profile.public_id, {"port": "x"})
-    event = host.events[-1]
+    last = host.events[-1]
     assert len(host.events) == 2
-    assert (event.actor, event.action, event.at) == ("ann", "edited", host.clock())
-    assert event.fields == ("port", "password", "sender_name")
-    assert host.store.events(profile.public_id)[0] == event
+    assert (last.actor, last.action, last.at) == ("ann", "edited", host.clock())
+    assert last.fields == ("port", "password", "sender_name")
+    assert host.store.events(profile.public_id)[0] == last
     assert len(host.store.events(profile.public_id, limit=1)) == 1
 
 
@@ -497,18 +497,18 @@ def test_a_rotation_that_was_killed_is_run_again(host: Host) -> None:
     for name in "abc":
         before.add({**FIELDS, "name": name})
     store = host.with_store(settings(encryption_keys=(new, old)))
-    lent, calls = store.connections.writing, []
+    written: list[str] = []
 
-    def dying() -> Any:
-        calls.append(1)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return lent()
+    def die(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("UPDATE"):
+            written.append(statement)
+        if len(written) == 3:
+            raise RuntimeError("killed")
 
-    store.connections.writing = dying  # type: ignore[method-assign]
-    with pytest.raises(KeyboardInterrupt):
+    event.listen(host.db.engine, "before_cursor_execute", die)
+    with pytest.raises(RuntimeError):
         store.rotate()
-    store.connections.writing = lent  # type: ignore[method-assign]
+    event.remove(host.db.engine, "before_cursor_execute", die)
     assert store.unreadable() == []
     assert (store.rotate().changed, len(host.with_store(settings(encryption_keys=(new,))).unreadable())) == (1, 0)
 
