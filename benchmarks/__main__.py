@@ -29,6 +29,8 @@ from .workers import PeerError, Worker
 
 HERE = Path(__file__).parent
 S = TypeVar("S", bound=Server)
+#: load for each core before the run from which on the report warns
+BUSY = 0.3
 
 
 def main() -> int:
@@ -46,6 +48,9 @@ def main() -> int:
         server = stack.enter_context(_running(chosen))
         recorder = stack.enter_context(_running(Aiosmtpd(authority)))
         run = Run(_command(), f"{datetime.now(UTC):%Y-%m-%d}", _machine(), server.title, [])
+        if (load := os.getloadavg()[0]) > BUSY * (os.cpu_count() or 1):
+            run.remarks.append(f"The machine was busy (load {load:.1f}) when this began: distrust loopback times.")
+            say(run.remarks[-1])
         if reason:
             say(f"{reason}; aiosmtpd is used instead")
             run.remarks.append(f"{reason}: this run is against aiosmtpd.")

@@ -93,4 +93,4 @@ QUICK = [
     Scenario(0, threads=8, rounds=2, weight=6),
 ]
 #: Seconds for each run as a whole.
-LIMITS = {"full": 500.0, "quick": 40.0}
+LIMITS = {"full": 480.0, "quick": 40.0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
 import json
 import shutil
@@ -26,6 +27,7 @@ def _installed() -> tempfile.TemporaryDirectory[str]:
     if missing:
         raise UnavailableError(f"there is no {' and no '.join(missing)} on this machine")
     folder = tempfile.TemporaryDirectory(prefix="nodemailer-")
+    atexit.register(folder.cleanup)
     command = [
         "npm",
         "install",
