@@ -102,7 +102,7 @@ class SMTPServers:
         db = db or app.extensions.get("sqlalchemy")
         if db is None:
             raise ConfigurationError("pass db=..., the app's Flask-SQLAlchemy: SMTPServers(app, db=db, ...)")
-        models.attach(db)
+        models.attach(db, app)
         keyring = Keyring(settings)
         app.extensions[EXTENSION_KEY] = AppState(
             settings=settings,

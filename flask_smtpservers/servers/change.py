@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, true
+from sqlalchemy import Connection, Executable, Table, bindparam, select, true
+from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from ..errors import InvalidServer, ServerChanged, ServerNotFound
@@ -138,9 +139,7 @@ class Change:
 
     def set_option(self, name: str, value: str) -> None:
         """Write an option, whether it was there or not."""
-        option = self._tables.option
-        if self._connection.execute(option.update().where(option.c.name == name).values(value=value)).rowcount == 0:
-            self._connection.execute(option.insert().values(name=name, value=value))
+        self._connection.execute(_upsert(self._connection.dialect.name, self._tables.option, name, value))
 
     def record(self, action: str, profile: ServerProfile | None, fields: Sequence[str] = ()) -> None:
         """Enter the change into the history; None for a change that concerns no single server."""
@@ -163,14 +162,20 @@ class Change:
 
     def _lock(self) -> None:
         """Let changes happen one after the other: "exactly one default" and the dense order need it."""
-        option = self._tables.option
-        update = option.update().where(option.c.name == LOCK).values(value=self._now.isoformat())
-        if self._connection.execute(update).rowcount == 0:
-            try:
-                with self._connection.begin_nested():
-                    self._connection.execute(option.insert().values(name=LOCK, value=self._now.isoformat()))
-            except IntegrityError:  # somebody else made the row in this very moment
-                self._connection.execute(update)
+        self.set_option(LOCK, self._now.isoformat())
+
+
+def _upsert(dialect: str, option: Table, name: str, value: str) -> Executable:
+    """Write an option in one statement.
+
+    MariaDB locks the gap where a missing row would stand if it is looked for first, and then two that make the row
+    at the same time end in a deadlock.
+    """
+    row = {"name": name, "value": value}
+    if dialect in ("mysql", "mariadb"):
+        return mysql.insert(option).values(row).on_duplicate_key_update(value=value)
+    insert = postgresql.insert(option) if dialect == "postgresql" else sqlite.insert(option)
+    return insert.values(row).on_conflict_do_update(index_elements=[option.c.name], set_={"value": value})
 
 
 def name_taken() -> str:

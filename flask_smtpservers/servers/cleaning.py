@@ -52,11 +52,14 @@ class FieldRules:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     @classmethod
-    def of(cls, settings: Settings, *, operator: bool = False) -> FieldRules:
+    def of(
+        cls, settings: Settings, *, operator: bool = False, clock: Callable[[], datetime] | None = None
+    ) -> FieldRules:
         """Take the rules from the operator's settings."""
         guard = Guard(settings.allowed_networks, settings.allowed_hosts)
         error = partial(host_error, allowed_hosts=guard.allowed_hosts, allow_localhost=guard.allows_loopback)
-        return cls(allow_plaintext_auth=settings.allow_plaintext_auth, operator=operator, host_error=error)
+        rules = cls(allow_plaintext_auth=settings.allow_plaintext_auth, operator=operator, host_error=error)
+        return rules if clock is None else dataclasses.replace(rules, clock=clock)
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,8 @@ class ServerEvent:
 
     :param at: when, UTC.
     :param actor: who, as the host's ``owner`` callable named him; empty for the command line.
-    :param action: ``added``, ``edited``, ``password``, ``removed``, ``enabled``, ``paused``, ``default``, ``moved``.
+    :param action: ``added``, ``edited``, ``password``, ``removed``, ``enabled``, ``paused``, ``default``, ``moved``; or
+        ``sending_on`` and ``sending_off``, which concern no server, so that id and name are empty.
     :param fields: the names of the fields that changed.
     """
 

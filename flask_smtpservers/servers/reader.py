@@ -52,7 +52,7 @@ class ServerReader:
         self._schema = Schema(self._tables)
         self._lookup = Lookup(self._tables, self._schema)
         self._vault = Vault(keyring, environment)
-        self.connections = Connections(db, self._tables)
+        self._connections = Connections(db, self._tables)
 
     def servers(self) -> list[ServerProfile]:
         """Return all servers in the order of the list; none while the tables do not exist."""
@@ -84,12 +84,12 @@ class ServerReader:
         :param using: the name or public id of the server that was asked for.
         :param address: the address in the message's From.
         """
-        with self.connections.reading() as reading:
+        with self._connections.reading() as reading:
             return self._lookup.find(reading, using=using, address=address)
 
     def sending_enabled(self) -> bool:
         """Return the master switch."""
-        with self.connections.reading() as reading:
+        with self._connections.reading() as reading:
             if self._readable(reading) is None:
                 return True
             option = self._tables.option
@@ -98,7 +98,7 @@ class ServerReader:
 
     def events(self, public_id: str, limit: int = 20) -> list[ServerEvent]:
         """Return the latest changes of a server, the newest first; also of one that was removed."""
-        with self.connections.reading() as reading:
+        with self._connections.reading() as reading:
             if has_controls(public_id) or self._readable(reading) is None:
                 return []
             return read_events(reading.connection, self._tables, public_id, limit)
@@ -135,12 +135,12 @@ class ServerReader:
 
     def missing_tables(self) -> list[str]:
         """Name the tables that do not exist."""
-        with self.connections.reading() as reading:
+        with self._connections.reading() as reading:
             return self._schema.missing_tables(reading.connection)
 
     def missing_columns(self) -> list[str]:
         """Name the columns, as ``table.column``, that existing tables lack."""
-        with self.connections.reading() as reading:
+        with self._connections.reading() as reading:
             return self._schema.missing_columns(reading.connection)
 
     # -- parts
@@ -148,7 +148,7 @@ class ServerReader:
     def _servers(self, **wanted: str) -> list[ServerProfile]:
         if any(has_controls(value) for value in wanted.values()):  # PostgreSQL refuses to compare NUL
             return []
-        with self.connections.reading() as reading:
+        with self._connections.reading() as reading:
             columns = self._readable(reading)
             if columns is None:
                 return []

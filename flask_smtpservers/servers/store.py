@@ -186,7 +186,7 @@ class ServerStore(ServerReader):
         """
         server = self._tables.server
         try:
-            with self.connections.writing() as connection:
+            with self._connections.writing() as connection:
                 self._schema.require(connection)
                 row = connection.execute(select(server).where(server.c.public_id == profile.public_id))
                 found = row.mappings().first()
@@ -201,7 +201,7 @@ class ServerStore(ServerReader):
 
     def commit(self) -> None:
         """Commit the host's session if a change of ours is part of its open transaction; otherwise do nothing."""
-        self.connections.commit()
+        self._connections.commit()
 
     def rotate(self) -> Rotation:
         """Seal every secret again with the newest key; may be stopped and run again at any time."""
@@ -209,7 +209,7 @@ class ServerStore(ServerReader):
         servers = {profile.public_id: profile for profile in self.servers()}
         for public_id in servers:
             for _attempt in range(5):  # somebody may save the server in the same moment
-                with self.connections.writing() as connection:
+                with self._connections.writing() as connection:
                     turns[public_id] = turn(connection, self._tables, self._vault, public_id)
                 if turns[public_id] is not Turn.AGAIN:
                     break
@@ -221,7 +221,7 @@ class ServerStore(ServerReader):
 
     @contextmanager
     def _change(self, actor: str) -> Iterator[Change]:
-        with self.connections.writing() as connection:
+        with self._connections.writing() as connection:
             self._schema.require(connection)
             change = Change(connection, self._tables, now=self._clock(), actor=actor)
             yield change
@@ -237,7 +237,8 @@ class ServerStore(ServerReader):
         kind: type[InvalidServer] = InvalidServer
         cleaned: Cleaned | None = None
         try:
-            cleaned = clean(fields, base=base, rules=FieldRules.of(self._settings, operator=operator))
+            rules = FieldRules.of(self._settings, operator=operator, clock=self._clock)
+            cleaned = clean(fields, base=base, rules=rules)
         except InvalidServer as error:
             errors, kind = dict(error.fields), type(error)
         values: Mapping[str, Any] = cleaned.values if cleaned else fields
