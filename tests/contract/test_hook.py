@@ -147,11 +147,17 @@ def test_without_flask_mail_the_app_gets_one() -> None:
 
 
 def test_a_mail_that_was_not_initialised_yet_is() -> None:
+    """With what the host's own class makes of the settings."""
     from flask_sqlalchemy import SQLAlchemy
 
+    class HostMail(Mail):
+        def init_mail(self, config: Any, debug: Any = False, testing: bool = False) -> Any:
+            state = super().init_mail(config, debug, testing)
+            state.server = "smtp.host.test"
+            return state
+
     app = Flask("x")
-    app.config.update(
-        SECRET_KEY="x", SQLALCHEMY_DATABASE_URI="sqlite://", SMTPSERVERS_PAGES=False, MAIL_SERVER="smtp.x.test"
-    )
-    SMTPServers(app, db=SQLAlchemy(app), mail=Mail())
-    assert app.extensions["mail"].server == "smtp.x.test"
+    app.config.update(SECRET_KEY="x", SQLALCHEMY_DATABASE_URI="sqlite://", SMTPSERVERS_PAGES=False)
+    SMTPServers(app, db=SQLAlchemy(app), mail=HostMail())
+    assert app.extensions["mail"].server == "smtp.host.test"
+    assert hook_status(app).active

@@ -218,6 +218,25 @@ def test_ascii_attachment_names(shop: Host, mailbox: Mailbox) -> None:
     assert attachment.get_filename() == "unicode.txt"
 
 
+def test_a_message_class_that_writes_itself(shop: Host, mailbox: Mailbox) -> None:
+    """Hosts add headers in ``as_bytes``, sign in it, or build another structure."""
+
+    class Tagged(Message):
+        def as_bytes(self) -> bytes:
+            return b"X-Tag: yes\r\n" + super().as_bytes()
+
+    class Built(Message):
+        def _message(self) -> Any:
+            built = super()._message()
+            built["X-Tag"] = "yes"
+            return built
+
+    for kind in (Tagged, Built):
+        shop.mail.send(kind("Receipt", recipients=["ann@example.test"], body="Thanks"))
+    assert [letter.message["X-Tag"] for letter in mailbox.letters] == ["yes", "yes"]
+    assert [letter.message["From"] for letter in mailbox.letters] == ["Corner Shop <shop@example.test>"] * 2
+
+
 def test_a_lazy_subject(shop: Host, mailbox: Mailbox) -> None:
     """flask_babel.lazy_gettext and LocalProxy are texts that are not str."""
     from werkzeug.local import LocalProxy
