@@ -12,10 +12,13 @@
   // ---- what the server says anew is put in place; what a person typed stays
 
   function refresh(fresh) {
+    const focused = document.activeElement.id;
     for (const part of fresh.querySelectorAll("[data-smtp-live][id]")) {
       const old = document.getElementById(part.id);
       if (old && old.innerHTML !== part.innerHTML) old.replaceChildren(...part.childNodes);
     }
+    if (focused && document.activeElement === document.body) document.getElementById(focused)?.focus();
+    for (const part of root().querySelectorAll("[data-smtp-nojs]")) part.hidden = true;
   }
 
   async function ask(form, button) {
@@ -61,14 +64,15 @@
       }, 200);
     }
 
-    async function fill(nativeButton) {
+    async function fill(nativeButton, fold) {
       const mine = ++turn;
       try {
         const fresh = await ask(form, "fill");
         if (mine !== turn) return;
         copyFields(fresh, form);
         refresh(fresh);
-        document.getElementById("smtp-server-fold").open = fresh.getElementById("smtp-server-fold").open;
+        const server = document.getElementById("smtp-server-fold");
+        if (fold) server.open = fresh.getElementById(server.id).open;
         preview(form);
       } catch {
         nativeButton.click();
@@ -86,7 +90,7 @@
 
     form.addEventListener("change", ({ target }) => {
       if (target.name === "ssl" || target.name === "encryption") followEncryption();
-      if (target.name === "provider" || target.name === "region") fill(form.querySelector('[name="fill"]'));
+      if (target.name === "provider" || target.name === "region") fill(form.querySelector('[name="fill"]'), target.name === "provider");
       else if (["ssl", "encryption", "host", "port", "username", "send_as", "sender_format"].includes(target.name)) look();
     });
     form.addEventListener("input", ({ target }) => {
@@ -333,6 +337,7 @@
     button.hidden = true;
     input.addEventListener("input", () => {
       const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+      for (const other of document.querySelectorAll(".smtp-builtin, .smtp-order")) other.hidden = words.length > 0;
       for (const row of rows) row.hidden = !words.every((word) => row.dataset.smtpText.includes(word));
       const shown = rows.filter((row) => !row.hidden).length;
       count.textContent = words.length

@@ -25,4 +25,4 @@ def self_check() -> ResponseReturnValue:
         selfcheck.CheckState.ERROR: _("Must be mended"),
     }
     findings = sum(one.state != selfcheck.CheckState.OK for one in found)
-    return page("checks.html", checks=found, words=words, findings=findings)
+    return page("checks.html", heading=_("Mail self-check"), checks=found, words=words, findings=findings)

@@ -49,8 +49,3 @@ def ago(moment: datetime, *, now: datetime | None = None) -> str:
     if seconds < 2 * 86_400:
         return _("yesterday")
     return _("on %(day)s", day=day(moment, now=now))
-
-
-def stamp(moment: datetime) -> str:
-    """Return the moment for a ``<time>`` element, RFC 3339 in UTC."""
-    return aware(moment).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -17,11 +17,10 @@ from ..permissions import Action
 from ..providers import catalog
 from ..servers.fields import Cleaned, FieldRules, FieldWarning, clean
 from ..servers.mailboxes import split_mailbox
-from ..smtp.endpoint import Security
 from ..state import state_of
-from . import dates, kept, presenting, presets, proof
+from . import dates, kept, presets, proof
 from .access import actor, protected
-from .form_page import correction_of, fingerprint, show
+from .form_page import correction_of, encryption_words, fingerprint, show
 from .forms import LABELS, ServerForm, place_of
 from .rendering import tell
 from .sheet import Conflict, Line, Sheet, blank, posted, stored
@@ -66,13 +65,15 @@ def _fill(sheet: Sheet) -> ResponseReturnValue:
 def _fix(sheet: Sheet) -> ResponseReturnValue:
     correction = correction_of(request.form["fix"])
     sheet.form.correct(correction)
-    words = (f"{_(LABELS[place_of(name)])}: {_value_words(name, value)}" for name, value in correction.items())
+    words = (_change_words(name, value) for name, value in correction.items())
     sheet.notices.append(_("Changed – %(changes)s. Test it or save it.", changes=", ".join(words)))
     return show(sheet)
 
 
-def _value_words(name: str, value: str) -> str:
-    return presenting.security_words(Security(value)) if name == "security" else value
+def _change_words(name: str, value: str) -> str:
+    if name == "security":
+        return _("Encryption: %(value)s", value=encryption_words(value))
+    return _("%(field)s: %(value)s", field=_(LABELS[place_of(name)]), value=value)
 
 
 def _save(sheet: Sheet) -> ResponseReturnValue:

@@ -211,16 +211,17 @@ def _button(correction: Mapping[str, Any]) -> str:
     """Name the button of a correction after what it does."""
     port, security = correction.get("port"), correction.get("security")
     if port and security:
-        return _("Use port %(port)s with %(encryption)s", port=port, encryption=_encryption(security))
+        return _("Use port %(port)s with %(encryption)s", port=port, encryption=encryption_words(security))
     if port:
         return _("Use port %(port)s", port=port)
     if security:
-        return _("Use %(encryption)s", encryption=_encryption(security))
+        return _("Use %(encryption)s", encryption=encryption_words(security))
     value = correction.get("host") or correction.get("username") or ""
     return _("Use %(value)s", value=value)
 
 
-def _encryption(security: str) -> str:
+def encryption_words(security: str) -> str:
+    """Name an encryption as people know it."""
     return {"ssl": _("SSL"), "starttls": _("STARTTLS")}.get(str(security), _("no encryption"))
 
 

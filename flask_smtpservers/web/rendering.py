@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Response, current_app, render_template, session, stream_with_context
+from flask import Response, current_app, session, stream_with_context
+from markupsafe import Markup
 
 from ..i18n import gettext as _
 from ..i18n import ngettext
 from ..permissions import Action
 from ..state import state_of
-from . import csrf, dates
+from . import assets, csrf
 from .access import allowed_quietly
 from .menu import smtpservers_menu
 
@@ -61,22 +62,42 @@ def tell(kind: str, *texts: str) -> None:
     session[MESSAGES_KEY] = [*session.get(MESSAGES_KEY, []), *([kind, text] for text in texts)]
 
 
-def common() -> dict[str, Any]:
-    """Return what every template of ours may use; it takes the kept messages out of the session."""
+def page(template: str, /, status: int = 200, *, heading: str, **values: Any) -> Response:
+    """Render a page inside the frame.
+
+    :param heading: the page's headline, which is its title as well.
+    """
+    content = "".join(_generate(template, _page_context(heading, values)))
+    html = "".join(_framed(heading, [content]))
+    return Response(html, status, mimetype="text/html")
+
+
+def streamed(template: str, /, *, heading: str, **values: Any) -> Response:
+    """Render a page inside the frame piece by piece; each piece goes out as soon as it is known.
+
+    Everything that touches the session happens now: once the first byte is out, no cookie can be set.
+    """
+    content = _generate(template, _page_context(heading, values))
+    return _streaming(_framed(heading, content))
+
+
+def fragment(template: str, /, **values: Any) -> Response:
+    """Render a part of a page for the script, piece by piece; a header tells it that this is one."""
+    response = _streaming(_generate(template, _page_context("", values)))
+    response.headers["X-Smtpservers-Fragment"] = "1"
+    return response
+
+
+def _page_context(heading: str, values: dict[str, Any]) -> dict[str, Any]:
+    """Return what a page of ours is rendered with. A host's base template never sees it."""
     settings = state_of().settings
-    return {
+    context = {
         "_": _,
         "gettext": _,
         "ngettext": ngettext,
-        "day": dates.day,
-        "stamp": dates.stamp,
-        "smtpservers_own_base": settings.base_template is None,
-        "smtpservers_base": settings.base_template or "smtpservers/base.html",
-        "smtpservers_app_name": settings.app_name or current_app.name,
-        "smtpservers_language": "en",
-        "smtpservers_assets": _Once(),
-        "smtpservers_messages": [Message(kind, text) for kind, text in session.pop(MESSAGES_KEY, [])],
-        "smtpservers_menu": smtpservers_menu,
+        "heading": heading,
+        "app_name": settings.app_name or current_app.name,
+        "own_base": settings.base_template is None,
         "csrf_field": csrf.field_name(),
         "csrf_token": csrf.token(),
         "may": May(
@@ -86,28 +107,40 @@ def common() -> dict[str, Any]:
             switch=allowed_quietly(Action.SWITCH_SENDING),
             checks=allowed_quietly(Action.VIEW_CHECKS),
         ),
+        **values,
     }
-
-
-def page(template: str, /, status: int = 200, **values: Any) -> Response:
-    """Render a page."""
-    return Response(render_template(f"smtpservers/{template}", **common(), **values), status, mimetype="text/html")
-
-
-def streamed(template: str, /, *, fragment: bool = False, **values: Any) -> Response:
-    """Render a page piece by piece; each piece goes out as soon as it is known.
-
-    Everything that touches the session happens now: once the first byte is out, no cookie can be set.
-
-    :param fragment: the script asked for a part of a page; the header tells it that this is one.
-    """
-    found = current_app.jinja_env.get_or_select_template(f"smtpservers/{template}")
-    context = {**common(), **values}
     current_app.update_template_context(context)
-    response = Response(stream_with_context(_pieces(found.generate(context))), mimetype="text/html")
+    return context
+
+
+def _framed(heading: str, content: Iterable[str]) -> Iterator[str]:
+    """Render the frame around a page; it takes the kept messages out of the session at once."""
+    settings = state_of().settings
+    context = {
+        "smtpservers_base": settings.base_template or "smtpservers/base.html",
+        "smtpservers_title": heading,
+        "smtpservers_app_name": settings.app_name or current_app.name,
+        "smtpservers_language": "en",
+        "smtpservers_gettext": _,
+        "smtpservers_assets": _Once(),
+        "smtpservers_version": assets.version(),
+        "smtpservers_messages": [Message(kind, text) for kind, text in session.pop(MESSAGES_KEY, [])],
+        "smtpservers_menu": smtpservers_menu,
+        # Not a hole in the escaping: these pieces come out of a template that escapes.
+        "smtpservers_pieces": (Markup(piece) for piece in content),  # noqa: S704
+    }
+    current_app.update_template_context(context)
+    return _generate("layout.html", context)
+
+
+def _generate(template: str, context: dict[str, Any]) -> Iterator[str]:
+    found = current_app.jinja_env.get_or_select_template(f"smtpservers/{template}")
+    return found.generate(context)
+
+
+def _streaming(chunks: Iterator[str]) -> Response:
+    response = Response(stream_with_context(_pieces(chunks)), mimetype="text/html")
     response.headers["X-Accel-Buffering"] = "no"
-    if fragment:
-        response.headers["X-Smtpservers-Fragment"] = "1"
     return response
 
 

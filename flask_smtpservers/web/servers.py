@@ -27,13 +27,14 @@ def list_servers() -> ResponseReturnValue:
     store = state_of().store
     profiles = store.servers()
     if not profiles and store.missing_tables():
-        return page("list.html", tables_missing=True, servers_exist=False)
+        return page("list.html", heading=_("SMTP Servers"), tables_missing=True, servers_exist=False)
     sending = store.sending_enabled()
     rows = presenting.rows(profiles, now=datetime.now(UTC))
     sought = request.args.get("find", "").strip()[:100]
     wanted = sought.casefold().split()
     return page(
         "list.html",
+        heading=_("SMTP Servers"),
         tables_missing=False,
         sending=sending,
         servers_exist=bool(profiles),
@@ -104,6 +105,7 @@ def remove_server(server_id: str) -> ResponseReturnValue:
     own = builtin.of(profiles)
     return page(
         "remove.html",
+        heading=_("Remove “%(name)s”?", name=profile.name),
         row=presenting.row(profile, now=datetime.now(UTC)),
         uses=presenting.uses(profile, others, builtin=own.place if own is not None else ""),
     )
@@ -144,6 +146,7 @@ def _password_page(profile: ServerProfile, *, errors: list[str] | None = None, s
     return page(
         "password.html",
         status,
+        heading=_("Change password") if profile.has_password else _("Set password"),
         profile=profile,
         errors=errors or [],
         provider=presenting.provider_of(profile),

@@ -22,7 +22,7 @@ from .access import binding, own_address, protected
 from .form_page import form_values, show
 from .forms import LABELS
 from .proof import Proof
-from .rendering import page, streamed
+from .rendering import fragment, page, streamed
 from .runs import Run
 from .sheet import posted
 
@@ -41,7 +41,7 @@ def test_server(server_id: str) -> ResponseReturnValue:
     steps = _keeping(try_server(state_of(), profile, recipient=address))
     run = Run(steps, profile.host, profile.username, address)
     if "fragment" in request.form:
-        return streamed("fragment.html", fragment=True, run=run)
+        return fragment("_run.html", run=run)
     return streamed("test.html", run=run, **_values(profile, recipient, ""))
 
 
@@ -68,9 +68,8 @@ def test_unsaved() -> ResponseReturnValue:
     proof = Proof(values, sheet.profile, binding())
     run = Run(proof.watching(steps), values["host"], values["username"], address)
     if "fragment" in request.form:
-        return streamed("fragment.html", fragment=True, run=run, proof=proof)
-    heading = _("Test SMTP Settings")
-    return streamed("test_unsaved.html", run=run, proof=proof, heading=heading, **form_values(sheet))
+        return fragment("_run.html", run=run, proof=proof)
+    return streamed("test_unsaved.html", heading=_("Test SMTP Settings"), run=run, proof=proof, **form_values(sheet))
 
 
 def _address(text: str) -> str:
@@ -95,6 +94,7 @@ def _form(profile: ServerProfile, *, recipient: str, error: str = "", status: in
 
 def _values(profile: ServerProfile, recipient: str, error: str) -> dict[str, Any]:
     return {
+        "heading": _("Test “%(name)s”", name=profile.name),
         "row": presenting.row(profile, now=datetime.now(UTC)),
         "recipient": recipient,
         "error": error,

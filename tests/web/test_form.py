@@ -106,6 +106,7 @@ def test_ssl_is_on_for_a_new_server_and_can_be_switched_off(site: Host, admin: B
         ({"port": "587", "followed": "starttls:587", "ssl": "1"}, 465),
         ({"port": "2525", "followed": "ssl:465", "encryption": "starttls"}, 2525),
         ({"port": "2525", "followed": "", "encryption": "starttls"}, 2525),
+        ({"port": "2525", "followed": "starttls:2525", "encryption": "starttls"}, 2525),
     ],
 )
 def test_the_port_follows_the_encryption_until_one_is_typed(
@@ -126,6 +127,7 @@ def test_a_port_that_does_not_fit_is_warned_of_and_mended_with_one_click(
     assert "Port 587 usually needs STARTTLS" in words(answer)
     assert "Please check before it is saved" in words(answer)
     fixed = admin.post("/add", {**form_of(answer), "fix": "security=starttls"})
+    assert "Changed – Encryption: STARTTLS. Test it or save it." in words(fixed)
     form = form_of(fixed)
     assert "ssl" not in form
     assert (form["encryption"], form["port"], form["host"]) == ("starttls", "587", "mail.example.com")
@@ -250,6 +252,11 @@ def test_a_region_fills_in_its_own_server(admin: Browser) -> None:
     assert form["host"] == "email-smtp.us-east-1.amazonaws.com"
     form = form_of(admin.post("/add", {**form, "region": "eu-central-1", "fill": "1"}))
     assert form["host"] == "email-smtp.eu-central-1.amazonaws.com"
+
+
+def test_the_address_chooses_among_a_providers_servers(admin: Browser) -> None:
+    form = form_of(admin.post("/add", {"provider": "zoho", "send_as": "Me <me@zoho.eu>", "fill": "1"}))
+    assert form["host"] == "smtp.zoho.eu"
 
 
 def test_a_provider_without_an_ssl_port_says_so(admin: Browser) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from flask_wtf import CSRFProtect
 
@@ -99,6 +101,8 @@ def test_a_request_from_another_site_is_refused_although_its_token_is_right(
     [
         {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"},
         {"Referer": "http://localhost/smtp/"},
+        {"Origin": "null", "Referer": "http://localhost/smtp/"},
+        {"Origin": "null"},
         {"Origin": "https://shop.example.com"},
     ],
 )
@@ -112,7 +116,7 @@ def test_a_request_from_our_own_pages_is_taken(make_site: MakeSite, headers: dic
 def test_buttons_take_post_only(site: Host, shop: str, method: str) -> None:
     browser = Browser(site.app)
     for rule in rules(site.app):
-        if (rule.methods or set()) == {"POST"}:
+        if "GET" not in (rule.methods or set()):
             path = BASE + path_of(rule, shop)
             assert browser.client.open(path, method=method).status_code == 405, path
     assert unchanged(site, shop)
@@ -137,11 +141,16 @@ def test_headers_of_every_page(site: Host, shop: str) -> None:
         assert "onclick" not in answer.text
 
 
-def test_style_and_script_are_files_that_may_be_cached(site: Host) -> None:
+def test_style_and_script_are_files_that_are_kept_until_they_change(site: Host) -> None:
+    """Their address in the page carries a digest of their content; that address is answered once and for ever."""
     browser = Browser(site.app)
+    for address in re.findall(r'"(/smtp/static/[^"]+)"', browser.get("/").text):
+        with browser.client.get(address, buffered=True) as answer:
+            assert "immutable" in answer.headers["Cache-Control"]
     for name in ("smtpservers.css", "smtpservers.js"):
         with browser.client.get(f"{BASE}/static/{name}", buffered=True) as answer:
             assert answer.status_code == 200
+            assert "immutable" not in answer.headers.get("Cache-Control", ""), "without the digest"
             assert "no-store" not in answer.headers.get("Cache-Control", "")
 
 

@@ -139,6 +139,15 @@ def test_a_kept_password_goes_to_no_other_server(
         assert site.smtp.servers() == []
 
 
+def test_a_kept_password_is_not_sent_unencrypted(make_site: MakeSite, mailbox: Mailbox) -> None:
+    """Not even where the operator allows it: it was typed for an encrypted connection."""
+    browser = Browser(make_site(SMTPSERVERS_ALLOW_PLAINTEXT_AUTH=True).app)
+    form = {**ticket(browser, mailbox), "encryption": "none"}
+    mailbox.forget()
+    assert browser.post("/test", form).status_code == 422
+    assert mailbox.connections == 0
+
+
 def test_a_kept_password_goes_to_another_server_of_the_same_provider(admin: Browser) -> None:
     """From one port or host of a preset to another: that is what correcting is for."""
     form = {

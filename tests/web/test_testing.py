@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.apps import Host
+from tests.apps import Host, server_fields
 from tests.peers.mailbox import PASSWORD, USERNAME, Mailbox
 
 from .browser import Browser, form_of, typed, words
@@ -180,6 +180,28 @@ def test_a_reader_who_leaves_does_not_stop_the_result(site: Host, admin: Browser
     tested = server(site, shop)
     assert tested.test_passed is True
     assert tested.tested_at is not None
+
+
+def test_the_result_lasts_also_where_the_host_has_a_transaction_open(make_site: MakeSite, mailbox: Mailbox) -> None:
+    """A host that looks its user up in the database has one open in every request; ours is committed with it."""
+    holder: list[Host] = []
+
+    def asking(action: object, scope: object) -> bool:
+        holder[0].db.session.execute(holder[0].db.text("SELECT 1"))
+        return True
+
+    site = make_site(access=asking)
+    holder.append(site)
+    with site.app.app_context():
+        stored = site.smtp.add_server(**server_fields(mailbox))
+        site.db.session.commit()
+    browser = Browser(site.app)
+    browser.post(f"/{stored.public_id}/test")
+    assert server(site, stored.public_id).test_passed is True
+    form = form_of(browser.post("/test", typed(mailbox, name="Second")))
+    assert browser.post("/add", form).status_code == 303
+    with site.app.app_context():
+        assert [one.test_passed for one in site.smtp.servers()] == [True, True]
 
 
 def test_a_secret_that_cannot_be_read_is_a_step_that_failed(
