@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from flask import Flask
 from flask_mail import Mail
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import inspect, text
+from sqlalchemy.exc import OperationalError
 
 from flask_smtpservers.extension import SMTPServers
 from flask_smtpservers.state import AppState, state_of
@@ -78,11 +79,10 @@ def _look_for_leaks(app: Flask, db: SQLAlchemy) -> None:
     state = state_of(app)
     canary.look("repr of the state", repr(state))
     for engine in db.engines.values():
-        tables = [name for name in inspect(engine).get_table_names() if name.startswith("smtpservers_")]
-        with engine.connect() as connection:
-            for table in tables:
-                rows = connection.execute(text(f"SELECT * FROM {table}")).fetchall()
-                canary.look(f"table {table}", repr(rows))
+        with suppress(OperationalError), engine.connect() as connection:  # some tests have a database that is down
+            for table in inspect(connection).get_table_names():
+                if table.startswith("smtpservers_"):
+                    canary.look(f"table {table}", repr(connection.execute(text(f"SELECT * FROM {table}")).fetchall()))
 
 
 def server_fields(mailbox: Mailbox, **changes: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """After every test: the password that the tests sign in with stands nowhere that anybody could read it.
 
 Looked through: what was printed, what our logger was told (at DEBUG), every response of a host app, every error of ours
-with the local variables of its frames, and, when a host app of ``tests.apps`` ends, its tables and the repr of its state.
+with the local variables of its frames, and, when a host app of ``tests.apps`` ends, its tables and its state's repr.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What pytest does about tests that skip: in CI a skip fails, elsewhere one line says what is not installed."""
+"""What pytest does about tests that skip (in CI a skip fails, elsewhere one line says why), and about busy machines."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ from fnmatch import fnmatch
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# How long one example takes says nothing on a machine that does other things as well; Hypothesis's own profile for CI
+# has no deadline either.
+if not os.environ.get("CI"):
+    settings.register_profile("busy", deadline=None)
+    settings.load_profile("busy")
 
 #: The only tests that may skip (or be expected to fail) in CI: combinations that a defect upstream breaks.
 #: A pattern of test ids -> the defect.
@@ -57,5 +64,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in one line why tests were skipped, also with ``-q``."""
     skipped = terminalreporter.stats.get("skipped", [])
     if skipped:
-        reasons = dict.fromkeys(_reason(report) for report in skipped)
-        terminalreporter.write_line(f"Skipped {len(skipped)} tests: {'; '.join(reasons)}", yellow=True)
+        reasons = dict.fromkeys(_reason(report).partition("\n")[0][:100] for report in skipped)
+        number = "1 test" if len(skipped) == 1 else f"{len(skipped)} tests"
+        terminalreporter.write_line(f"Skipped {number}: {'; '.join(reasons)}", yellow=True)

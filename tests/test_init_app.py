@@ -97,7 +97,11 @@ def test_the_prefix_is_the_hosts_choice() -> None:
 def test_before_the_tables_exist_mail_goes_out_and_the_page_says_what_to_do(mailbox: Mailbox, ca_file: Any) -> None:
     """Between deploying the code and running the migration nothing breaks."""
     with hosting(
-        create_tables=False, ca_file=ca_file, MAIL_SERVER="127.0.0.1", MAIL_PORT=mailbox.plain, MAIL_DEFAULT_SENDER="app@example.test"
+        create_tables=False,
+        ca_file=ca_file,
+        MAIL_SERVER="127.0.0.1",
+        MAIL_PORT=mailbox.plain,
+        MAIL_DEFAULT_SENDER="app@example.test",
     ) as host:
         with host.app.app_context():
             host.mail.send(Message("Hello", recipients=["ann@example.test"], body="Hi"))
@@ -133,10 +137,14 @@ def test_the_public_methods(host: Host, mailbox: Mailbox) -> None:
     assert mailbox.letters[0].message["From"] == "Corner Shop <shop@example.test>"
 
 
-@pytest.mark.parametrize("module", ["flask_smtpservers", "flask_smtpservers.smtp", "flask_smtpservers.diagnosis", "flask_smtpservers.providers"])
+@pytest.mark.parametrize(
+    "module",
+    ["flask_smtpservers", "flask_smtpservers.smtp", "flask_smtpservers.diagnosis", "flask_smtpservers.providers"],
+)
 def test_the_lower_storeys_load_without_flask(module: str) -> None:
     """Anyone can use the SMTP client, the diagnosis and the presets alone."""
-    code = f"import sys, {module}; sys.exit(any(m in sys.modules for m in ('flask', 'sqlalchemy', 'wtforms', 'flask_mail')))"
+    heavy = ("flask", "sqlalchemy", "wtforms", "flask_mail")
+    code = f"import sys, {module}; sys.exit(any(name in sys.modules for name in {heavy}))"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
 
 

@@ -15,7 +15,9 @@ from werkzeug.serving import make_server
 
 from ..apps import Host, hosting
 
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +29,13 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(
             executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+            ],
         )
         yield running
         running.close()
@@ -65,7 +73,12 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         page = context.new_page()
         page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: problems.append(f"script error: {error}"))
-        page.on("request", lambda request: None if request.url.startswith(("http://127.0.0.1", "data:")) else problems.append(request.url))
+        page.on(
+            "request",
+            lambda request: (
+                None if request.url.startswith(("http://127.0.0.1", "data:")) else problems.append(request.url)
+            ),
+        )
         page.goto(url)
         return page
 

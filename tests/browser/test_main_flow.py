@@ -56,7 +56,9 @@ def test_add_test_mend_save_send(
     fill_in(page, closed_port)
     page.get_by_role("button", name="Test SMTP Settings").click()
     expect(page.get_by_role("heading", name=re.compile(r"Stopped at step 3 of 11"))).to_be_visible()
-    expect(page.get_by_text(re.compile("Connection refused|refused the connection|No mail server answers", re.I)).first).to_be_visible()
+    expect(
+        page.get_by_text(re.compile("Connection refused|refused the connection|No mail server answers", re.I)).first
+    ).to_be_visible()
     assert mailbox.connections == 0
 
     page.get_by_label("Port", exact=True).fill(str(mailbox.submission))
@@ -83,7 +85,9 @@ def test_every_page_is_accessible_and_fits_a_phone(live: Live, mailbox: Mailbox,
     host, url = live
     with host.app.app_context():
         server = host.smtp.add_server(**server_fields(mailbox, name="A server with a name that is really quite long"))
-        wrong = host.smtp.add_server(**server_fields(mailbox, name="Wrong", password="nonsense", address="w@example.test"))
+        wrong = host.smtp.add_server(
+            **server_fields(mailbox, name="Wrong", password="nonsense", address="w@example.test")
+        )
         list(host.smtp.check(wrong))
     paths = ["", "add", "check"] + [f"{server.public_id}/{page}" for page in ("edit", "password", "remove", "test")]
     problems: list[str] = []
@@ -103,7 +107,7 @@ def test_every_page_is_accessible_and_fits_a_phone(live: Live, mailbox: Mailbox,
 
 
 def test_by_keyboard_alone(live: Live, mailbox: Mailbox, open_page: OpenPage) -> None:
-    """Change password opens as a dialog, takes the keys, and closes; the list can be reached and used with Tab and Enter."""
+    """Change password opens as a dialog, closes with Escape, and takes a new password with Enter."""
     host, url = live
     with host.app.app_context():
         server = host.smtp.add_server(**server_fields(mailbox, password="old"))

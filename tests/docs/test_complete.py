@@ -48,6 +48,12 @@ def test_endpoints(host: Host) -> None:
     assert keys("docs/templates.md", "Endpoints") == endpoints - {"smtpservers.static"}
 
 
+def test_templates() -> None:
+    """The table of templates has exactly the pages."""
+    folder = ROOT / "flask_smtpservers" / "templates" / "smtpservers"
+    assert keys("docs/templates.md", "Changing a page") == {path.name for path in folder.glob("[!_]*.html")}
+
+
 def test_commands() -> None:
     """The table of commands has exactly the commands."""
     keys_command = smtp_commands.commands["keys"]

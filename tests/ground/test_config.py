@@ -53,7 +53,9 @@ def test_a_wrong_setting_is_named(key: str, value: Any) -> None:
 
 
 def test_secrets_do_not_show() -> None:
-    settings = Settings.from_config({"SECRET_KEY": "CANARY", "SECRET_KEY_FALLBACKS": ["CANARY2"], "SMTPSERVERS_ENCRYPTION_KEYS": "CANARY3"})
+    settings = Settings.from_config(
+        {"SECRET_KEY": "CANARY", "SECRET_KEY_FALLBACKS": ["CANARY2"], "SMTPSERVERS_ENCRYPTION_KEYS": "CANARY3"}
+    )
     assert "CANARY" not in repr(settings)
     assert [key.reveal() for key in settings.secret_keys] == ["CANARY", "CANARY2"]
 

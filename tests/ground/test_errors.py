@@ -15,9 +15,7 @@ from flask_smtpservers import errors
 from flask_smtpservers.findings import Stage
 
 CLASSES = {
-    name: cls
-    for name, cls in inspect.getmembers(errors, inspect.isclass)
-    if issubclass(cls, errors.SMTPServersError)
+    name: cls for name, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, errors.SMTPServersError)
 }
 SENDING = [cls for cls in CLASSES.values() if issubclass(cls, errors.SendError)]
 

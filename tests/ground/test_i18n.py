@@ -41,7 +41,10 @@ def test_plurals(number: int, text: str) -> None:
 
 
 def test_a_catalogue_speaks_inside_the_block_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_catalogue(tmp_path, {"Save": "Speichern", "%(number)s server\0%(number)s servers": "%(number)s Server\0%(number)s Server (n)"})
+    write_catalogue(
+        tmp_path,
+        {"Save": "Speichern", "%(number)s server\0%(number)s servers": "%(number)s Server\0%(number)s Server (n)"},
+    )
     monkeypatch.setattr(i18n, "DIRECTORY", tmp_path)
     with i18n.speaking("fr", "de"):
         assert i18n.gettext("Save") == "Speichern"

@@ -14,7 +14,9 @@ from flask_smtpservers.secret import Secret
 CANARY = "CANARY-pässword"
 
 
-@pytest.mark.parametrize("show", [repr, str, "{}".format, lambda s: f"{s:>40}", lambda s: "%s %r" % (s, s), lambda s: repr([s])])
+@pytest.mark.parametrize(
+    "show", [repr, str, "{}".format, lambda s: f"{s:>40}", lambda s: f"{s!s} {s!r}", lambda s: repr([s])]
+)
 def test_it_is_never_shown(show: Callable[[Secret], str]) -> None:
     """No way of making a text of it gives the secret."""
     assert "CANARY" not in show(Secret(CANARY))

@@ -40,7 +40,9 @@ def _encrypted(server: SMTP) -> bool:
 @dataclass
 class Mailbox:
     """Three ports of one server: ``plain`` (STARTTLS offered, no login), ``submission`` (STARTTLS and AUTH
-    required) and ``smtps`` (implicit TLS, AUTH). Recipients ``bad*`` get 550, ``temp*`` 450, senders ``badsender*`` 550.
+    required) and ``smtps`` (implicit TLS, AUTH).
+
+    Recipients ``bad*`` get 550, ``temp*`` 450, senders ``badsender*`` 550.
     """
 
     ca: trustme.CA
@@ -57,14 +59,18 @@ class Mailbox:
         return self.ca.cert_pem.bytes().decode()
 
     # -- aiosmtpd's handler hooks
-    async def handle_MAIL(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:
+    async def handle_MAIL(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
         if address.startswith("badsender"):
             return "550 5.7.1 sender refused"
         envelope.mail_from = address
         envelope.mail_options.extend(options)
         return "250 2.1.0 OK"
 
-    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
         if address.startswith("bad"):
             return "550 5.1.1 no such user"
         if address.startswith("temp"):
@@ -75,7 +81,13 @@ class Mailbox:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         login = getattr(session, "login_name", None)
         self.letters.append(
-            Letter(envelope.mail_from or "", list(envelope.rcpt_tos), bytes(envelope.original_content or b""), login, _encrypted(server))
+            Letter(
+                envelope.mail_from or "",
+                list(envelope.rcpt_tos),
+                bytes(envelope.original_content or b""),
+                login,
+                _encrypted(server),
+            )
         )
         return f"250 2.0.0 OK queued as Q{len(self.letters)}"
 
@@ -102,16 +114,27 @@ class Mailbox:
             return make
 
         async def listen() -> None:
-            common: dict[str, Any] = {"hostname": "mail.example.test", "enable_SMTPUTF8": True, "data_size_limit": 20_971_520}
+            common: dict[str, Any] = {
+                "hostname": "mail.example.test",
+                "enable_SMTPUTF8": True,
+                "data_size_limit": 20_971_520,
+            }
             auth: dict[str, Any] = {"authenticator": self.authenticate, "auth_required": True}
             loop = asyncio.get_running_loop()
             self._servers = [
-                await loop.create_server(counted(lambda: SMTP(self, tls_context=server_context, **common)), "127.0.0.1", 0),
                 await loop.create_server(
-                    counted(lambda: SMTP(self, tls_context=server_context, require_starttls=True, **auth, **common)), "127.0.0.1", 0
+                    counted(lambda: SMTP(self, tls_context=server_context, **common)), "127.0.0.1", 0
                 ),
                 await loop.create_server(
-                    counted(lambda: SMTP(self, auth_require_tls=False, **auth, **common)), "127.0.0.1", 0, ssl=server_context
+                    counted(lambda: SMTP(self, tls_context=server_context, require_starttls=True, **auth, **common)),
+                    "127.0.0.1",
+                    0,
+                ),
+                await loop.create_server(
+                    counted(lambda: SMTP(self, auth_require_tls=False, **auth, **common)),
+                    "127.0.0.1",
+                    0,
+                    ssl=server_context,
                 ),
             ]
             self.plain, self.submission, self.smtps = (s.sockets[0].getsockname()[1] for s in self._servers)
