@@ -25,6 +25,7 @@ from .servers.store import ServerStore
 from .signals import server_changed
 from .smtp.guard import Guard
 from .smtp.network import Network, SystemNetwork
+from .smtp.pool import Pool, PoolLimits
 from .state import EXTENSION_KEY, AppState, state_of
 from .web import make_blueprint
 
@@ -99,6 +100,10 @@ class SMTPServers:
                 "pass access=..., a function access(action, scope) that returns True for those who may manage mail, "
                 "e.g. access=lambda action, scope: current_user.is_admin; or set SMTPSERVERS_PAGES = False"
             )
+        if settings.pages and not settings.secret_keys:
+            raise ConfigurationError(
+                "set SECRET_KEY before SMTPServers is set up: the pages need it for their session and form tokens"
+            )
         db = db or app.extensions.get("sqlalchemy")
         if db is None:
             raise ConfigurationError("pass db=..., the app's Flask-SQLAlchemy: SMTPServers(app, db=db, ...)")
@@ -111,6 +116,7 @@ class SMTPServers:
             drafts=Drafts(db, keyring),
             guard=Guard(settings.allowed_networks, settings.allowed_hosts),
             network=network or SystemNetwork(),
+            pool=Pool(_pool_limits(settings)),
             access=access,
             owner=_named(owner),
             tenant=_named(tenant),
@@ -170,6 +176,16 @@ class SMTPServers:
     def hook_active(app: Flask) -> bool:
         """Whether mail of ``app`` really goes through this extension."""
         return hook.hook_status(app).active
+
+
+def _pool_limits(settings: Settings) -> PoolLimits:
+    return PoolLimits(
+        per_server=settings.pool_size,
+        idle_seconds=settings.pool_idle_seconds,
+        age_seconds=settings.pool_age_seconds,
+        messages=settings.pool_messages,
+        idle_total=settings.pool_idle_total,
+    )
 
 
 def _named(callback: Callback | None) -> Callable[[], str | None]:

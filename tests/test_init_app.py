@@ -61,6 +61,14 @@ def test_without_access_nothing_starts() -> None:
     assert "smtpservers" not in app.blueprints
 
 
+def test_without_a_secret_key_the_pages_could_not_work() -> None:
+    """Said when the app starts, not by an error page to the admin."""
+    app, db, mail = bare_app()
+    app.config["SECRET_KEY"] = None
+    with pytest.raises(ConfigurationError, match="set SECRET_KEY"):
+        SMTPServers(app, db=db, mail=mail, access=allow)
+
+
 def test_without_pages_no_access_is_needed() -> None:
     app, db, mail = bare_app(SMTPSERVERS_PAGES=False)
     SMTPServers(app, db=db, mail=mail)

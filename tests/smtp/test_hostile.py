@@ -16,6 +16,7 @@ import trustme
 
 from flask_smtpservers.errors import (
     AuthenticationFailed,
+    ConnectionFailed,
     DataRefused,
     HeloRefused,
     InDoubt,
@@ -198,8 +199,11 @@ def test_421(connect: Connect, position: int) -> None:
 def test_hanging_up(connect: Connect, position: int, ending: type[Step]) -> None:
     """FIN or RST at any step: safe to try again, but after the final dot in doubt (P08)."""
     stage, kind = STEPS[position][0], InDoubt if position == len(STEPS) - 1 else ProtocolError
-    with hostile(up_to(position, ending())) as server, pytest.raises(kind) as caught:
+    with hostile(up_to(position, ending())) as server, pytest.raises((kind, ConnectionFailed)) as caught:
         attempt(connect(server.port, username="u"))
+    if isinstance(caught.value, ConnectionFailed):  # a reset can be there before connect() has returned
+        assert (position, ending) == (0, reset)
+        return
     assert (type(caught.value), caught.value.stage, caught.value.permanent) == (kind, stage, False)
     if isinstance(caught.value, ProtocolError):
         assert caught.value.disconnected
