@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -58,6 +59,8 @@ class Diagnosis:
     :param mender: who can mend it.
     :param said: the server's own words, printable and without secrets; empty if it said nothing.
     :param link: a page of the provider that helps, or empty.
+    :param correction: the fields of the form to change and their new values, where one press of a button mends it;
+        a port or an encryption stands here only if it was tried and works. Not to be changed.
     """
 
     cause: str
@@ -69,6 +72,7 @@ class Diagnosis:
     mender: Mender = Mender.YOU
     said: str = ""
     link: str = ""
+    correction: Mapping[str, str | int] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,6 +224,7 @@ def test_add_with_every_field(host: Host, ca: trustme.CA, tmp_path: Path, mailbo
         *("--username", USERNAME, "--password-stdin", "--address", '"Doe, John" <j@example.test>'),
         *("--sender-format", "{user} via {app}", "--sender-policy", "force", "--reply-to", "r@example.test"),
         *("--timeout-seconds", "5", "--provider", "other", "--paused", "--position", "0"),
+        *("--auth-mechanism", "scram-sha-256"),
         *("--ca-certificate", written(tmp_path / "ca.pem", mailbox.ca_pem)),
         *("--client-certificate", written(tmp_path / "client.pem", pair.cert_chain_pems[0].bytes().decode())),
         *("--client-key", written(tmp_path / "key.pem", pair.private_key_pem.bytes().decode())),
@@ -236,6 +237,7 @@ def test_add_with_every_field(host: Host, ca: trustme.CA, tmp_path: Path, mailbo
         "sender_policy": "force",
         "reply_to": "r@example.test",
     }
+    assert shown["auth_mechanism"] == "SCRAM-SHA-256"
     assert (shown["timeout_seconds"], shown["provider"], shown["enabled"], shown["has_client_key"]) == (
         5,
         "other",
@@ -375,6 +377,20 @@ def test_another_destination_wants_the_password_again(host: Host, mailbox: Mailb
     assert "password" in answer(host, "edit", "Shop", *words, code=2)["error"]["fields"]
     assert run(host, "edit", "Shop", *words, "--password-stdin", typed="new").exit_code == 0
     assert password_of(host, servers(host)[0]) == "new"
+
+
+def test_another_sign_in_method_wants_the_password_again(host: Host, mailbox: Mailbox) -> None:
+    """It is refused without, and goes back to the automatic choice by that word."""
+    before = add(host, server_fields(mailbox))
+    result = run(host, "edit", "Shop", "--auth-mechanism", "LOGIN")
+    assert (result.exit_code, servers(host)) == (2, [before])
+    assert "password: The password would go out in another way" in result.stderr
+    assert run(host, "edit", "Shop", "--auth-mechanism", "LOGIN", "--password-stdin", typed="new").exit_code == 0
+    assert servers(host)[0].auth_mechanism == "LOGIN"
+    words = ("--auth-mechanism", "automatic", "--password-stdin")
+    assert run(host, "edit", "Shop", *words, typed="newer").exit_code == 0
+    assert (servers(host)[0].auth_mechanism, password_of(host, servers(host)[0])) == ("", "newer")
+    assert run(host, "edit", "Shop", "--auth-mechanism", "XOAUTH2").exit_code == 2
 
 
 def test_edit_removes_secrets(host: Host, mailbox: Mailbox, ca: trustme.CA) -> None:
@@ -653,7 +669,7 @@ def test_keys_check_without_secrets_and_with_a_derived_key() -> None:
 
 @pytest.mark.parametrize("command", ["rotate", "check"])
 def test_without_any_key_the_cure_is_told(command: str) -> None:
-    with hosting(SECRET_KEY=None) as host:
+    with hosting(SECRET_KEY=None, SMTPSERVERS_PAGES=False) as host:
         result = run(host, "keys", command)
     assert (result.exit_code, "flask smtp keys generate" in result.stderr) == (1, True)
 

@@ -78,7 +78,7 @@ def test_a_key_derived_from_secret_key_is_warned_of() -> None:
 
 
 def test_no_key_at_all_is_an_error() -> None:
-    with hosting(SECRET_KEY=None) as host:
+    with hosting(SECRET_KEY=None, SMTPSERVERS_PAGES=False) as host:
         found = checks_of(host)
     assert states_of(found) == {"keys.none": "error"}
     assert "flask smtp keys generate" in found["keys.none"].cure
@@ -114,7 +114,7 @@ def test_missing_tables_are_one_error() -> None:
 
 def test_old_tables_name_the_operations_that_mend_them(database: Database) -> None:
     """The operations of the cure, carried out by Alembic on tables with rows, make the finding go away."""
-    lost = ("sender_format", "ca_certificate", "timeout_seconds", "tested_at", "test_title")
+    lost = ("sender_format", "ca_certificate", "timeout_seconds", "tested_at", "test_title", "auth_mechanism")
     with hosting(database.url, SMTPSERVERS_ENCRYPTION_KEYS=[generate_key()]) as host:
         add(host, **plain_fields(timeout_seconds=5))
         with host.app.app_context(), host.db.engine.begin() as connection:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Protocol
 
 from ..errors import MessageRefused, RecipientsRefused, SendError, SMTPServersError
@@ -16,14 +17,18 @@ from ..smtp.endpoint import Endpoint, Security
 from ..smtp.queue_id import queue_id_of
 from ..smtp.reply import Reply
 from ..smtp.session import Progress
-from .context import Context
+from .context import Context, Fact
+from .corrections import correction
 from .rules import diagnose
 from .stages import headline, label, stages
 
-__all__ = ["Inspect", "OpeningSession", "check", "headline", "label", "not_started", "stages"]
+__all__ = ["Inspect", "OpeningSession", "Probe", "check", "headline", "label", "not_started", "stages"]
 
 #: Fetches the certificate that the server shows, without logging in; may raise SendError.
 Inspect = Callable[[], CertificateFacts | None]
+
+#: Looks around after a failure, given what failed, what is known and at which stage, and returns what is known then.
+Probe = Callable[[Exception, Context, Stage], Context]
 
 
 class OpeningSession(Protocol):
@@ -37,8 +42,8 @@ class OpeningSession(Protocol):
         """Open it, stage by stage."""
         ...  # pragma: no cover
 
-    def mail_from(self, sender: str, *, size: int | None = None) -> Reply:
-        """Name the sender."""
+    def mail_from(self, sender: str, *, size: int | None = None, options: tuple[str, ...] = ()) -> Reply:
+        """Name the sender; of the options, what the server does not offer is left out."""
         ...  # pragma: no cover
 
     def rcpt_to(self, address: str) -> Reply:
@@ -67,6 +72,7 @@ def check(
     context: Context,
     clock: Callable[[], float] = time.monotonic,
     inspect: Inspect | None = None,
+    probe: Probe | None = None,
 ) -> Iterator[Step]:
     """Go through every stage; yield each step as it ends, and after a failure those that were not reached.
 
@@ -80,6 +86,7 @@ def check(
     :param context: what is known of the server; completed with what the session finds.
     :param clock: seconds, for the milliseconds of each step.
     :param inspect: asked for the server's certificate if that was refused.
+    :param probe: asked after a failure, when the session is closed, for what decides between its causes.
     """
     message = content if recipient else None
     endpoint = session.endpoint
@@ -92,9 +99,10 @@ def check(
                 yield run.passed(progress.stage, progress.seen, progress.reply)
             yield from _transaction(session, run, sender, recipient or sender, message)
         except (SendError, MessageRefused) as error:
-            stage = run.stage_of(getattr(error, "stage", None))
+            stage, milliseconds = run.stage_of(getattr(error, "stage", None)), run.milliseconds()
             known = _completed(context, session, run, inspect if stage is Stage.CERTIFICATE else None)
-            yield run.failed(stage, error, known)
+            session.close()
+            yield run.failed(stage, error, probe(error, known, stage) if probe else known, milliseconds)
             yield from run.not_reached()
     finally:
         session.close()
@@ -110,14 +118,17 @@ def not_started(
     :param send: whether a test message was to be sent.
     """
     run = _Run(lambda: 0.0, list(stages(security, login=login, send=send)))
-    yield run.failed(Stage.SETTINGS, error, context)
+    yield run.failed(Stage.SETTINGS, error, context, 0)
     yield from run.not_reached()
 
 
 def _transaction(
     session: OpeningSession, run: _Run, sender: str, recipient: str, content: bytes | None
 ) -> Iterator[Step]:
-    reply = session.mail_from(sender, size=None if content is None else len(content))
+    options: tuple[str, ...] = () if recipient.isascii() else ("SMTPUTF8",)
+    if content is not None and not content.isascii():
+        options += ("BODY=8BITMIME",)
+    reply = session.mail_from(sender, size=None if content is None else len(content), options=options)
     yield run.passed(Stage.MAIL_FROM, _("%(sender)s is accepted as sender", sender=sender), reply)
     reply = session.rcpt_to(recipient)
     if not reply.positive:
@@ -148,12 +159,12 @@ class _Run:
         if stage in self.remaining:
             self.remaining.remove(stage)
         raw = f"{reply.code} {reply.excerpt}" if reply is not None else ""
-        return Step(stage, StepState.OK, self._milliseconds(), seen, raw)
+        return Step(stage, StepState.OK, self.milliseconds(), seen, raw)
 
-    def failed(self, stage: Stage, error: Exception, context: Context) -> Step:
-        """Make the step that failed, with its diagnosis."""
-        milliseconds = self._milliseconds()
+    def failed(self, stage: Stage, error: Exception, context: Context, milliseconds: int) -> Step:
+        """Make the step that failed, with its diagnosis and what one press of a button can do about it."""
         diagnosis = diagnose(error, context, stage)
+        diagnosis = replace(diagnosis, correction=correction(diagnosis, context))
         self.remaining = [other for other in self.remaining if other is not stage]
         return Step(stage, StepState.FAILED, milliseconds, "", diagnosis.said or str(error), diagnosis)
 
@@ -166,7 +177,7 @@ class _Run:
         """Choose the stage to blame: the error's own, unless the run has passed it or does not have it."""
         return stage if stage in self.remaining and stage is not None else next(iter(self.remaining), Stage.DATA)
 
-    def _milliseconds(self) -> int:
+    def milliseconds(self) -> int:
         """Give the time since the step before; what the reader does between two steps counts for the next one."""
         now = self.clock()
         taken, self.since = now - self.since, now
@@ -181,7 +192,14 @@ def _completed(context: Context, session: OpeningSession, run: _Run, inspect: In
         features=None if Stage.EHLO in run.remaining else frozenset(session.features),
         greeting=session.greeting.text if session.greeting else "",
         certificate_names=facts.subject_names if facts else context.certificate_names,
+        certificate_issuer=facts.issuer if facts else context.certificate_issuer,
+        facts=context.facts | {Fact.LEAF_IN_DATE} if facts and _in_date(facts) else context.facts,
     )
+
+
+def _in_date(facts: CertificateFacts) -> bool:
+    now = datetime.now(UTC)
+    return bool(facts.not_before and facts.not_after and facts.not_before <= now <= facts.not_after)
 
 
 def _certificate(inspect: Inspect | None) -> CertificateFacts | None:

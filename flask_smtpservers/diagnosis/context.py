@@ -23,8 +23,22 @@ class Fact(StrEnum):
     """The app runs in a container."""
     OTHER_PORTS_WORK = "other_ports_work"
     """Other ports of the same server answer from here."""
+    OTHER_PORTS_FAIL = "other_ports_fail"
+    """No other port for mail of the same server can be reached from here either."""
     OTHER_NAMES_FAIL = "other_names_fail"
     """Other names do not resolve either, or this one does elsewhere."""
+    OTHER_NAMES_RESOLVE = "other_names_resolve"
+    """Other names do resolve from here."""
+    SPEAKS_TLS = "speaks_tls"
+    """The port was seen to answer a TLS handshake at once."""
+    GREETS_IN_CLEAR = "greets_in_clear"
+    """The port was seen to greet in clear, as a mail server does."""
+    OTHERS_VERIFY = "others_verify"
+    """The certificate of another server was verified from here."""
+    AUTHORITIES_MISSING = "authorities_missing"
+    """This machine knows no certificate authorities, or could not verify another server that is known to be good."""
+    LEAF_IN_DATE = "leaf_in_date"
+    """The server's own certificate is within its dates."""
     FAILED_IDENTITY_IS_RECIPIENT = "failed_identity_is_recipient"
     """The address that the server names as not verified is the recipient's."""
     OTHER_REGION = "other_region"
@@ -39,6 +53,20 @@ class Fact(StrEnum):
     """The server belongs to whoever asks."""
     MODE_FITS = "mode_fits"
     """Port and encryption mode are known to fit each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another way into a mail server that was tried from here, up to EHLO.
+
+    :param verified: whether it can be used with the settings as they are: encrypted, the certificate accepted, a
+        login offered where one is set. If not, a mail server answers there, and that is all.
+    """
+
+    host: str
+    port: int
+    security: Security
+    verified: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +118,12 @@ class Context:
     :param password: what can be told of the password's form.
     :param features: the keywords of the server's EHLO reply, in capitals; None if it was not reached.
     :param greeting: the server's greeting.
+    :param heard: the first words of what answers at the port, where it was listened to after the failure.
     :param certificate_names: the names in the server's certificate.
+    :param certificate_issuer: who issued it, by its own words.
     :param outbound_ips: this machine's public addresses, as the operator stated them.
     :param facts: what was found out beside the failure.
+    :param alternatives: other ways at which a mail server answers, the best first; None if none were tried.
     """
 
     host: str = ""
@@ -106,9 +137,12 @@ class Context:
     password: PasswordShape | None = None
     features: frozenset[str] | None = None
     greeting: str = ""
+    heard: str = ""
     certificate_names: tuple[str, ...] = ()
+    certificate_issuer: str = ""
     outbound_ips: tuple[str, ...] = ()
     facts: frozenset[Fact] = frozenset()
+    alternatives: tuple[Alternative, ...] | None = None
 
     @cached_property
     def known_provider(self) -> Provider | None:
@@ -149,6 +183,21 @@ class Context:
             return False
         return True
 
+    @property
+    def greeted_by_stranger(self) -> bool:
+        """Whether a provider's documented server greeted with a name of another domain than the provider's."""
+        owner = self.known_provider
+        name = re.match(r"[\w-]+(\.[\w-]+)+(?=[\s,;]|\Z)", self.greeting.lower())
+        if owner is None or not self.is_public_service or not name:
+            return False
+        own = (self.host.lower(), *owner.hosts, *owner.legacy_hosts, *owner.mx, *owner.domains)
+        return all(_domain(name[0]) != _domain(known) for known in own)
+
+    @property
+    def works(self) -> tuple[Alternative, ...]:
+        """The alternatives that can be used as they are."""
+        return tuple(way for way in self.alternatives or () if way.verified)
+
     def knows(self, *facts: Fact) -> bool:
         """Tell whether any of ``facts`` was found out."""
         return not self.facts.isdisjoint(facts)
@@ -160,6 +209,11 @@ def _belongs(host: str, provider: Provider) -> bool:
         return True
     parents = {name.partition(".")[2].rpartition("}.")[2] for name in provider.hosts}
     return any("." in parent and host.endswith(f".{parent}") for parent in parents)
+
+
+def _domain(name: str) -> str:
+    """Give the last two labels, which is enough to tell two companies apart."""
+    return ".".join(name.rstrip(".").split(".")[-2:])
 
 
 def _in_network(host: str, question: str) -> bool:

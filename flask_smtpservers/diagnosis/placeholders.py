@@ -31,13 +31,21 @@ def words_for(context: Context) -> Mapping[str, object]:
         "ssl_port": next(iter(other_ports(context, Security.SSL)), 465),
         "username_hint": owner.username_hint if owner else "",
         "password_word": owner.password_label if owner else _("Password"),
+        "method": _("another method"),
+        "methods": _("other methods"),
         "field": _("A field"),
         "reason": _("This app must not connect to the address or use the port that is set."),
     }
 
 
 def other_way(context: Context) -> tuple[int, Security] | None:
-    """Choose another port of the same server, always an encrypted one, to try when this one does not answer."""
+    """Choose another port of the same server, always an encrypted one, to try when this one does not answer.
+
+    One that was tried and works comes before those that are documented.
+    """
+    for way in context.works:
+        if way.host == context.host and way.port != context.port:
+            return way.port, way.security
     for security in (Security.STARTTLS, Security.SSL):
         for port in other_ports(context, security):
             return port, security
@@ -47,9 +55,10 @@ def other_way(context: Context) -> tuple[int, Security] | None:
 
 
 def other_ports(context: Context, security: Security) -> list[int]:
-    """Return the provider's documented ports with this encryption, without the one that is set."""
+    """Return the ports with this encryption that work, else the provider's documented ones, without the one set."""
+    works = [way.port for way in context.works if way.host == context.host and way.security is security]
     owner = context.known_provider
-    if owner is None:
-        return []
+    if owner is None or works:
+        return [port for port in works if port != context.port]
     ports = owner.ports_for(security, context.host) or owner.ports_for(security)
     return [port for port in ports if port != context.port]

@@ -140,6 +140,9 @@ class Symptom:
     :param enhanced: the enhanced status code, or empty.
     :param text: the words, as :func:`~.wording.unwrapped` leaves them.
     :param verify_code: OpenSSL's X509_V_ERR number, 0 if none.
+    :param sentence: our own sentence about it, to show, not to match: it is in the reader's language.
+    :param wanted: the sign-in method that the settings name, if it is not offered.
+    :param offered: the sign-in methods that are offered, if none of them is used.
     :param resolver_failed: whether name resolution itself failed, not just this name.
     """
 
@@ -150,6 +153,9 @@ class Symptom:
     code: int | None = None
     enhanced: str = ""
     verify_code: int = 0
+    sentence: str = ""
+    wanted: str = ""
+    offered: tuple[str, ...] = ()
     resolver_failed: bool = False
 
     @cached_property
@@ -243,6 +249,9 @@ def symptom_of(error: BaseException, context: Context, stage: Stage | None = Non
         code=code,
         enhanced=getattr(error, "enhanced", None) or enhanced_in(text),
         verify_code=getattr(error, "verify_code", 0) or 0,
+        sentence=getattr(error, "text", ""),
+        wanted=getattr(error, "wanted", ""),
+        offered=getattr(error, "offered", ()),
         resolver_failed=getattr(error, "resolver_failed", False),
     )
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..diagnosis.check import check, not_started
 from ..diagnosis.context import Context, context_of
-from ..errors import SecretUnreadable
+from ..diagnosis.probes import Surroundings
+from ..errors import SecretUnreadable, SMTPServersError
 from ..findings import Step, StepState
 from ..providers.catalog import provider
 from ..secret import Secret
@@ -18,8 +19,7 @@ from ..servers.fields import FieldRules, clean
 from ..servers.profile import ServerProfile, StoredSecret
 from ..servers.vault import referenced
 from ..smtp.deadline import Deadline
-from ..smtp.endpoint import Endpoint
-from ..smtp.inspection import peer_certificate
+from ..smtp.endpoint import Endpoint, Security
 from ..smtp.session import Session
 from .sender import decide_sender
 from .trial_message import trial_message
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 #: The id of a server that is not stored.
 _UNSAVED = "unsaved"
 _SECRETS = ("password", "client_key")
+#: Looked up, never connected to, when the name of a server is not found: does any other name resolve?
+_KNOWN_NAMES = ("smtp.gmail.com", "smtp.office365.com")
 
 
 def try_server(
@@ -50,6 +52,7 @@ def try_server(
     :param recipient: where the test message goes; without it nothing is sent.
     :param operator: whether the fields come from config or the command line, where ``env:NAME`` is a reference.
     :raises InvalidServer: the fields are wrong (at once, before the first step).
+    :raises MessageRefused: the recipient is no single address (likewise).
     """
     if isinstance(server, ServerProfile):
         return _kept(state, server, _stored(state, server, recipient))
@@ -92,21 +95,45 @@ def _run(
     endpoint = endpoint_from(profile, state.settings, password=password, client_key=key)
     deadline = Deadline(state.settings.test_deadline_seconds)
     sender = decide_sender(None, is_default=True, server=profile, app_name=state.settings.app_name)
-    content = trial_message(
-        sender=sender.header,
-        recipient=recipient,
-        reply_to=sender.reply_to.address if sender.reply_to else "",
-        app_name=state.settings.app_name,
-        server=profile,
+    content = None
+    if recipient:
+        content = trial_message(
+            sender=sender.header,
+            recipient=recipient,
+            reply_to=sender.reply_to.address if sender.reply_to else "",
+            app_name=state.settings.app_name,
+            server=profile,
+        )
+    around = Surroundings(
+        endpoint,
+        network=state.network,
+        guard=state.guard,
+        deadline=deadline,
+        names=_KNOWN_NAMES,
+        reference=partial(_known_good, state, profile),
     )
     return check(
         Session(endpoint, network=state.network, guard=state.guard, deadline=deadline),
         sender=sender.envelope,
         recipient=recipient or None,
-        content=content if recipient else None,
+        content=content,
         context=_context(state, profile, endpoint, recipient),
-        inspect=partial(peer_certificate, endpoint, network=state.network, guard=state.guard, deadline=deadline),
+        inspect=around.certificate,
+        probe=around.look,
     )
+
+
+def _known_good(state: AppState, profile: ServerProfile) -> Endpoint | None:
+    """Find another server of the app that passed its last test and whose certificate a public authority issued."""
+    try:
+        servers = state.store.servers()
+    except SMTPServersError:
+        return None  # only a help for the explanation of a failure
+    for other in servers:
+        public = other.security is not Security.NONE and not other.ca_certificate
+        if other.public_id != profile.public_id and other.test_passed and public:
+            return endpoint_from(other, state.settings, password=None, client_key=None)
+    return None
 
 
 def _refused(state: AppState, profile: ServerProfile, error: SecretUnreadable, recipient: str) -> Iterator[Step]:

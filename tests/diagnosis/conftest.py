@@ -81,8 +81,8 @@ class FakeSession:
                 raise what
             yield what
 
-    def mail_from(self, sender: str, *, size: int | None = None) -> Reply:
-        self._called(f"MAIL {sender} {size}")
+    def mail_from(self, sender: str, *, size: int | None = None, options: tuple[str, ...] = ()) -> Reply:
+        self._called(" ".join([f"MAIL {sender} {size}", *options]))
         return Reply(250, ("2.1.0 OK",))
 
     def rcpt_to(self, address: str) -> Reply:

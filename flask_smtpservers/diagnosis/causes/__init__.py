@@ -66,7 +66,7 @@ def worded(
         explanation=_filled(special.explanation or cause.explanation, words),
         steps=tuple(_filled(step, words) for step in steps),
         transient=cause.transient if transient is None else transient,
-        mender=cause.mender,
+        mender=special.mender or cause.mender,
         said=said,
         link=link,
     )

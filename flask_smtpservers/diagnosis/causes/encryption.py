@@ -150,6 +150,9 @@ VARIANTS = {
             N_("If that fails too, ask whoever hosts this app whether mail connections are redirected or scanned."),
         ),
     ),
+    ("starttls_not_offered", "ssl_works"): Variant(
+        steps=(N_("Switch on “Enable SSL” and use port %(ssl_port)s: that was tried, and it works."),),
+    ),
     ("cert_self_signed", "unknown"): Variant(
         N_("The certificate comes from an unknown authority"),
         N_(

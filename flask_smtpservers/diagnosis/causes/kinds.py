@@ -45,9 +45,10 @@ class Cause:
 class Variant:
     """Other words for a cause in a special case: a provider's own way, or something that was seen.
 
-    Empty members leave the cause's own words in place.
+    Empty members leave the cause's own words, and its mender, in place.
     """
 
     title: str = ""
     explanation: str = ""
     steps: tuple[str, ...] = ()
+    mender: Mender | None = None

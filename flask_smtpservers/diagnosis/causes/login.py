@@ -149,6 +149,29 @@ CAUSES = (
 )
 
 VARIANTS = {
+    ("auth_method_unsupported", "automatic"): Variant(
+        N_("The server does not offer that sign-in method"),
+        N_("%(host)s does not offer %(method)s; it offers: %(methods)s."),
+        (N_("Choose “Automatic” as the sign-in method."),),
+        Mender.YOU,
+    ),
+    ("auth_method_unsupported", "other"): Variant(
+        N_("The server wants another sign-in method"),
+        N_("%(host)s offers these ways to sign in: %(methods)s."),
+        (
+            N_("Choose %(method)s as the sign-in method."),
+            N_("If that fails with the right password, ask the server's operator to offer PLAIN or LOGIN as well."),
+        ),
+        Mender.YOU,
+    ),
+    ("auth_method_unsupported", "exchange"): Variant(
+        N_("The sign-in went wrong"),
+        N_("%(reason)s So it was broken off."),
+        (
+            N_("Choose another sign-in method, or “Automatic”."),
+            N_("If that does not help, send the server's words below to its operator."),
+        ),
+    ),
     ("wrong_credential_kind", "unsure"): Variant(
         N_("The server refused user name or password"),
         N_(

@@ -130,6 +130,23 @@ VARIANTS = {
             N_("Your provider's help pages state the name of its outgoing (SMTP) server."),
         ),
     ),
+    ("host_not_found", "no_answer"): Variant(
+        N_("This name cannot be looked up"),
+        N_(
+            "Other names can be looked up from here, but %(host)s cannot: it is misspelt, or the name servers of its "
+            "domain do not answer."
+        ),
+    ),
+    ("port_blocked", "all"): Variant(
+        explanation=N_(
+            "%(host)s did not let itself be reached at port %(port)s, nor at the other ports for mail that were tried. "
+            "Either a firewall or the hosting company blocks outgoing mail, or the server is down."
+        ),
+        steps=(
+            N_("Check that the server name is the one your provider documents."),
+            N_("Ask whoever hosts this app whether outgoing mail is blocked, and which port can be opened."),
+        ),
+    ),
     ("connection_refused", "closed"): Variant(
         explanation=N_(
             "Something accepted the connection to %(host)s, port %(port)s, and hung up at once. Usually the mail "

@@ -122,7 +122,8 @@ def diagnose(error: BaseException, context: Context, stage: Stage | None = None)
     if reply and symptom.code is not None:
         reply = f"{symptom.code} {reply}"
     said = reply or ("" if isinstance(error, SMTPServersError) else str(error))
-    return explained(own.cause_of_class(error, context) or decide(symptom), context, said=said)
+    verdict = own.cause_of_class(error, context) or decide(symptom)
+    return explained(verdict, context, said=said or context.heard)
 
 
 def decide(symptom: Symptom) -> Verdict:

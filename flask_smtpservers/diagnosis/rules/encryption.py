@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...findings import Stage
+from ...smtp.auth import AUTOMATIC, ON_DEMAND
 from ...smtp.endpoint import Security
 from ..context import Context, Fact
 from ..symptom import Kind, Symptom
@@ -34,6 +35,8 @@ def extension_missing(symptom: Symptom) -> Verdict | None:
 def login_not_offered(symptom: Symptom) -> Verdict:
     """Tell a server without login from one that hides it until the connection is encrypted."""
     context = symptom.context
+    if symptom.offered:
+        return _other_methods(symptom)
     if symptom.says(r"unencrypted connection|requires? (tls|ssl|encrypt)"):
         return Verdict("starttls_required")
     if context.security in (Security.STARTTLS, Security.SSL):
@@ -48,6 +51,18 @@ def login_not_offered(symptom: Symptom) -> Verdict:
     return Verdict("starttls_required" if hides_login else "auth_not_offered")
 
 
+def _other_methods(symptom: Symptom) -> Verdict:
+    """Name a sign-in method that would be offered: the automatic ones before those that must be chosen."""
+    variant, method = "", ""
+    if any(name in symptom.offered for name in AUTOMATIC):
+        variant, method = "automatic" if symptom.wanted else "", symptom.wanted
+    else:
+        method = next((name for name in ON_DEMAND if name in symptom.offered), "")
+        variant = "other" if method else ""
+    words = {"method": method, "methods": ", ".join(symptom.offered)}
+    return Verdict("auth_method_unsupported", variant=variant, words=words)
+
+
 def tls_failed(symptom: Symptom) -> Verdict | None:
     """Explain a handshake that did not come about."""
     if symptom.kind is not Kind.TLS and not (symptom.kind is Kind.CLOSED and symptom.at(Stage.TLS, Stage.STARTTLS)):
@@ -58,7 +73,7 @@ def tls_failed(symptom: Symptom) -> Verdict | None:
     if symptom.says(r"certificate required|did not return a certificate|no certificate (returned|assigned)"):
         return Verdict("client_certificate_needed")
     if symptom.says(_NOT_TLS):
-        if context.security is Security.STARTTLS or context.knows(Fact.MODE_FITS):
+        if context.security is Security.STARTTLS or context.knows(Fact.MODE_FITS, Fact.SPEAKS_TLS):
             return Verdict("tls_version_or_cipher")
         return Verdict("starttls_mode_needed")
     if symptom.says(_NO_COMMON_TLS):
@@ -94,6 +109,11 @@ def certificate_refused(symptom: Symptom) -> Verdict | None:
     early = symptom.says(r"not yet valid") and not symptom.says(r"expired(?!.* is before )")
     if code == _NOT_YET_VALID or early:
         return Verdict("cert_not_yet_valid")
+    if symptom.at(Stage.CERTIFICATE) and _SCANNERS.search(context.certificate_issuer.lower()):
+        return Verdict("connection_intercepted")
+    if code == _EXPIRED and context.knows(Fact.LEAF_IN_DATE):
+        # Then it is one above it that has run out, as an old list of authorities still has it.
+        return Verdict("ca_store_outdated")
     if code == _EXPIRED or symptom.says(r"expired"):
         return Verdict("cert_expired", "contact_provider" if context.is_public_service else "")
     if code in (_OTHER_NAME, _OTHER_ADDRESS) or symptom.says(_OTHER_NAME_WORDS):
@@ -112,6 +132,12 @@ def certificate_refused(symptom: Symptom) -> Verdict | None:
     return Verdict("ca_store_outdated" if context.is_public_service else "cert_self_signed")
 
 
+#: Programs and appliances that open encrypted connections to look inside, by what they call themselves.
+_SCANNERS = any_of(
+    r"\b(avast|avg|kaspersky|eset|bitdefender|norton|mcafee|sophos|drweb|dr\.web|g ?data|trend micro)\b",
+    r"\b(fortinet|fortigate|zscaler|palo alto|netskope|blue ?coat|watchguard|barracuda|umbrella)\b",
+    r"(mail|web|ssl|email) (shield|scanner|inspection|filter)",
+)
 _OTHER_NAME_WORDS = any_of(
     r"match|alt ?names|alternative names|is valid for .*not |not valid for|wrong (host|name|common)",
 )
@@ -121,7 +147,7 @@ _NO_ISSUER_WORDS = any_of(
 
 
 def _other_name(context: Context) -> Verdict:
-    if context.is_public_service and not context.is_private:
+    if context.is_public_service and not context.is_private and not _names_own_provider(context):
         # A provider's documented host always shows its own name: somebody else answers.
         return Verdict("connection_intercepted")
     if context.is_address:
@@ -132,9 +158,18 @@ def _other_name(context: Context) -> Verdict:
     return Verdict("cert_hostname_mismatch")
 
 
+def _names_own_provider(context: Context) -> bool:
+    """Tell whether the certificate is for a documented server of the same provider, under another of its names."""
+    owner = context.known_provider
+    return owner is not None and not set(owner.hosts).isdisjoint(context.certificate_names)
+
+
 def _no_issuer(context: Context) -> Verdict:
-    if context.is_public_service:
+    if context.knows(Fact.AUTHORITIES_MISSING):
         return Verdict("ca_store_outdated")
+    if context.is_public_service:
+        # Everybody knows the authority of a big provider: if this machine can verify others, somebody else answers.
+        return Verdict("connection_intercepted" if context.knows(Fact.OTHERS_VERIFY) else "ca_store_outdated")
     if context.is_private:
         return Verdict("cert_self_signed", variant="unknown")
     return Verdict("cert_chain_incomplete")
@@ -146,4 +181,8 @@ def _starttls_missing(context: Context) -> Verdict:
     ):
         # A middlebox overwrites the keyword STARTTLS with X.
         return Verdict("connection_intercepted")
+    if context.greeted_by_stranger:
+        return Verdict("connection_intercepted")
+    if any(way.security is Security.SSL and way.host == context.host for way in context.works):
+        return Verdict("starttls_not_offered", variant="ssl_works")
     return Verdict("starttls_not_offered", variant="public" if context.is_public_service else "")

@@ -99,8 +99,11 @@ def login_sentence(symptom: Symptom) -> Verdict | None:
         return Verdict("wrong_endpoint")
     if symptom.code in (500, 502, 503) and symptom.says(_NO_AUTH_COMMAND):
         return login_not_offered(symptom)
-    asks_for_more = symptom.code is not None and 300 <= symptom.code < 400
-    if symptom.code == 504 or asks_for_more or symptom.says(_NO_METHOD):
+    if symptom.at(Stage.AUTH) and symptom.code is not None and symptom.code < 400:
+        # The server answered, but neither with a refusal nor as the method foresees.
+        words = {"reason": symptom.sentence}
+        return Verdict("auth_method_unsupported", variant="exchange" if symptom.sentence else "", words=words)
+    if symptom.code == 504 or symptom.says(_NO_METHOD):
         return Verdict("auth_method_unsupported")
     if symptom.says(_APP_PASSWORD) or symptom.shows(r"invalidsecondfactor"):
         return _app_password(symptom)

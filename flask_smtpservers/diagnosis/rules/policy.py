@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...findings import Stage
+from ...smtp.endpoint import Security
 from ..context import Fact
 from ..symptom import Symptom
 from ..wording import any_of
@@ -12,8 +13,10 @@ _INTERCEPTOR = any_of(r"\bmfe proxy|mail ?shield|\bavast\b|\bavg\b|kaspersky|\be
 
 
 def interception(symptom: Symptom) -> Verdict | None:
-    """Recognise a proxy that names itself."""
-    return Verdict("connection_intercepted") if symptom.says(_INTERCEPTOR) else None
+    """Recognise a proxy that names itself, and a stranger that judges a password."""
+    # Under encryption the certificate has shown who it is; in clear only the greeting does.
+    stranger = symptom.security is Security.NONE and symptom.at(Stage.AUTH) and symptom.context.greeted_by_stranger
+    return Verdict("connection_intercepted") if stranger or symptom.says(_INTERCEPTOR) else None
 
 
 _TLS_BROKEN = any_of(r"tls (is )?(currently )?(not available|unavailable)|starttls .*(temporar|local problem)")

@@ -40,14 +40,19 @@ def name_not_resolved(symptom: Symptom) -> Verdict | None:
     if symptom.kind is not Kind.NAME:
         return None
     context = symptom.context
+    if context.knows(Fact.OTHER_NAMES_RESOLVE) and not (context.is_public_service and context.host):
+        # The name service works, but not for this name.
+        other = suggest_host(context.host)
+        if symptom.resolver_failed and not other:
+            return Verdict("host_not_found", variant="no_answer", transient=True)
+        return _no_such_name(other)
     again = r"temporar|eai again|errno -3\b|-3001|try again|timed? ?out|servfail|server misbehaving|refused"
     if symptom.resolver_failed or symptom.says(again) or context.knows(Fact.OTHER_NAMES_FAIL):
         return Verdict("dns_resolver_failure")
     if context.is_public_service and context.host:
         # A documented name does exist: containers without a resolver say "unknown" as well as "try again".
         return Verdict("dns_resolver_failure")
-    other = suggest_host(context.host)
-    return Verdict("host_not_found", variant="suggestion", words={"other_host": other}) if other else _no_such_name()
+    return _no_such_name(suggest_host(context.host))
 
 
 def no_connection(symptom: Symptom) -> Verdict | None:
@@ -73,11 +78,14 @@ def not_smtp(symptom: Symptom) -> Verdict | None:
     """Recognise a server of another kind by how it greets."""
     context = symptom.context
     words = f"{context.greeting} {symptom.text}".lower() if symptom.at(Stage.GREETING, Stage.EHLO) else ""
+    words = f"{context.heard.lower()} {words}".strip()
     if symptom.at(Stage.TLS) and symptom.says(r"\bhttp request\b"):
         return Verdict("wrong_endpoint", variant="http")
     for variant, greeting in _STRANGERS:
         if words and re.search(greeting, words):
             return Verdict("wrong_endpoint", variant=variant)
+    if context.heard and not context.knows(Fact.GREETS_IN_CLEAR):
+        return Verdict("wrong_endpoint", variant="babble")
     if symptom.kind is Kind.GARBLED:
         greeted = symptom.at(Stage.GREETING)
         return (
@@ -110,9 +118,13 @@ def hung_up_or_mute(symptom: Symptom) -> Verdict | None:
 
 
 def mode_mismatch(context: Context) -> Verdict | None:
-    """Compare port and encryption: by the provider's own list, else by custom."""
+    """Compare port and encryption: by what the port was seen to do, else by the provider's list, else by custom."""
     if context.port is None or context.security is None:
         return None
+    if context.knows(Fact.SPEAKS_TLS):
+        return Verdict("implicit_tls_needed") if context.security is not Security.SSL else None
+    if context.knows(Fact.GREETS_IN_CLEAR):
+        return Verdict("starttls_mode_needed") if context.security is Security.SSL else None
     owner = context.known_provider
     documented = {server.security for server in (owner.all_servers if owner else ()) if server.port == context.port}
     if not documented:
@@ -146,13 +158,15 @@ def _unfit_value(symptom: Symptom) -> Verdict:
 
 def _refused(symptom: Symptom) -> Verdict:
     context = symptom.context
-    if context.is_private:
+    works = context.knows(Fact.OTHER_PORTS_WORK)
+    if context.is_private and not works:
         return Verdict("connection_refused")
-    if port_is_documented(context) is False and context.port != 25:
+    if context.port != 25 and (port_is_documented(context) is False or (works and context.known_provider is None)):
+        # The server is there and says itself that nothing listens at this port.
         return Verdict("port_not_offered")
     # A documented port that refuses: a firewall that answers in the server's place.
-    blocked = port_is_documented(context) or context.knows(Fact.CLOUD_HOST, Fact.OTHER_PORTS_WORK)
-    return Verdict("port_blocked") if blocked else Verdict("connection_refused")
+    blocked = port_is_documented(context) or context.knows(Fact.CLOUD_HOST) or works
+    return _blocked(context) if blocked else Verdict("connection_refused")
 
 
 def _unreachable(symptom: Symptom) -> Verdict:
@@ -162,7 +176,7 @@ def _unreachable(symptom: Symptom) -> Verdict:
     if port_is_documented(context) is False and context.port != 25:
         return Verdict("port_not_offered")
     if context.knows(Fact.CLOUD_HOST, Fact.OTHER_PORTS_WORK):
-        return Verdict("port_blocked")
+        return _blocked(context)
     ipv6 = symptom.says(r"\[?[0-9a-f]{1,4}(:[0-9a-f]{0,4}){3,}")
     # Without any IPv6 the last address tried fails so (EADDRNOTAVAIL), and hides that IPv4 was blocked before.
     if symptom.says(r"cannot assign|eaddrnotavail") and not ipv6:
@@ -174,9 +188,19 @@ def _no_answer(symptom: Symptom) -> Verdict:
     context = symptom.context
     if port_is_documented(context) is False and context.port != 25:
         return Verdict("port_not_offered")
+    unusual = context.port not in (*PLAIN_PORTS, *IMPLICIT_PORTS)
+    if unusual and context.known_provider is None and context.knows(Fact.OTHER_PORTS_WORK):
+        return Verdict("port_not_offered")
     straight_to_receiver = context.port == 25 and context.inbound_provider is not None
     if straight_to_receiver and context.knows(Fact.CLOUD_HOST):
         return Verdict("port_blocked", "send_through_relay")
+    return _blocked(context)
+
+
+def _blocked(context: Context) -> Verdict:
+    """Blame the way there; if no port can be reached, changing the port is no help."""
+    if context.knows(Fact.OTHER_PORTS_FAIL):
+        return Verdict("port_blocked", "open_firewall", "all")
     return Verdict("port_blocked")
 
 
@@ -206,5 +230,7 @@ def _malformed(field: str) -> Verdict:
     return Verdict("settings_malformed", words={"field": field})
 
 
-def _no_such_name() -> Verdict:
+def _no_such_name(other: str | None) -> Verdict:
+    if other:
+        return Verdict("host_not_found", variant="suggestion", words={"other_host": other})
     return Verdict("host_not_found")
