@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import MessageRefused
 from ..i18n import gettext as _
-from .mailbox import parse_mailbox
-from .safe_text import unsafe_character
+from ..mailbox import parse_mailbox
+from ..safe_text import unsafe_character
 
 if TYPE_CHECKING:
     from flask_mail import Attachment, Message

@@ -14,6 +14,7 @@ from blinker import NamedSignal
 
 from ..errors import SendError
 from ..i18n import gettext as _
+from ..mailbox import Mailbox
 from ..signals import mail_delivered, mail_failed, mail_suppressed, recipients_refused
 from ..smtp.deadline import Deadline
 from ..smtp.endpoint import Endpoint
@@ -24,11 +25,10 @@ from .builtin import BuiltIn
 from .checks import mail_options, rcpt_options
 from .delivery import Delivery, Outcome, RecipientOutcome
 from .diagnosing import diagnose_failure
-from .mailbox import Mailbox
 from .recipients import recipients_of
 from .routing import Question, Route, route
 from .sender import Sender, decide_sender, envelope_address, is_default_sender, read_sender
-from .sessions import Line, Sessions
+from .sessions import Line
 from .transmit import Shipment, transmit
 from .wire import Content, render
 
@@ -61,12 +61,13 @@ class Plan:
 
 
 class Dispatcher:
-    """Sends the messages of one ``with mail.connect()`` block, and keeps its sessions open until :meth:`close`.
+    """Sends messages, each over a session of the app's pool; one for each ``with mail.connect()`` block.
 
     :param app: the sender of our signals.
     :param builtin: the app's own server.
     :param entering: the app's context, entered around each use of the store.
     :param debug: whether to show the dialogue, credentials masked, on standard error, as ``MAIL_DEBUG`` asks.
+    :param messages: the most messages over one session, if fewer than the pool allows.
     """
 
     def __init__(
@@ -77,17 +78,20 @@ class Dispatcher:
         *,
         entering: Callable[[], AbstractContextManager[Any]],
         debug: bool = False,
+        messages: int | None = None,
     ) -> None:
         self._app = app
         self._state = state
         self._builtin = builtin
         self._entering = entering
         self._debug = debug
-        self._sessions = Sessions(self._session)
+        self._messages = messages
+        self._used: set[str] = set()
 
-    def close(self) -> None:
-        """Close the sessions; never raises."""
-        self._sessions.close()
+    def renew(self) -> None:
+        """Close the sessions with the servers that were used here, so that the next message opens one; never raises."""
+        for key in self._used:
+            self._state.pool.discard(key)
 
     def plan(self, message: Message, using: str | None = None) -> Plan:
         """Choose the server, with one SELECT. Each message is routed by itself, and what is read now is what is used.
@@ -148,8 +152,7 @@ class Dispatcher:
         started = time.monotonic()
         server = chosen.server
         deadline = Deadline(self._state.settings.deadline_seconds)
-        digest = self._builtin.digest if server is None else server.digest
-        line = self._sessions.line(digest, lambda: self._endpoint(chosen), deadline)
+        line = self._line(chosen, deadline)
         try:
             done = transmit(shipment, line)
         except SendError as error:
@@ -169,6 +172,19 @@ class Dispatcher:
         self._report(delivery, message)
         return delivery
 
+    def _line(self, chosen: Route, deadline: Deadline) -> Line:
+        key = self._builtin.digest if chosen.server is None else chosen.server.digest
+        if self._debug:
+            key += " shown"  # a session that is shown is so from its beginning to its end
+        self._used.add(key)
+        return Line(
+            self._state.pool,
+            key,
+            lambda: self._session(self._endpoint(chosen), deadline),
+            deadline,
+            messages=self._messages,
+        )
+
     def _endpoint(self, chosen: Route) -> Endpoint:
         if chosen.server is None:
             return self._builtin.endpoint(self._state.settings)
@@ -186,7 +202,7 @@ class Dispatcher:
 
     def _explain(self, error: SendError, chosen: Route, shipment: Shipment, line: Line) -> None:
         """Attach the diagnosis."""
-        error.server = error.server or chosen.server_name
+        error.server = chosen.server_name  # a session that is used again may know it by an older name
         session, server = line.session, chosen.server
         if error.diagnosis is None and session is not None:
             error.diagnosis = diagnose_failure(

@@ -14,8 +14,8 @@ from email.utils import getaddresses
 
 from ..errors import MessageRefused
 from ..i18n import gettext as _
-from .mailbox import Mailbox, decoded
-from .safe_text import collapse
+from ..mailbox import Mailbox, decoded
+from ..safe_text import collapse
 
 #: Octets of a line without its CRLF: what must not and what should not be exceeded (RFC 5322 §2.1.1).
 LINE_LIMIT, LINE_GOAL = 998, 78
@@ -42,14 +42,19 @@ class Field:
 
     @property
     def value(self) -> str:
-        """The value, unfolded and stripped, not decoded; bytes beyond ASCII become U+FFFD."""
-        text = self.raw.partition(b":")[2].decode("ascii", "replace")
+        """The value, unfolded and stripped, encoded-words as they are; what is not UTF-8 becomes U+FFFD."""
+        text = self.raw.partition(b":")[2].decode("utf-8", "replace")
         return _FOLD.sub("", text).strip(" \t\r\n")
 
     @property
     def fits(self) -> bool:
         """Whether it is ASCII and no line is too long."""
-        return self.raw.isascii() and all(len(line) <= LINE_LIMIT for line in self.raw.split(b"\r\n"))
+        return self.raw.isascii() and self.fits_utf8
+
+    @property
+    def fits_utf8(self) -> bool:
+        """Whether no line is too long for a header that may be UTF-8; the limit counts octets (RFC 6532 §3.4)."""
+        return all(len(line) <= LINE_LIMIT for line in self.raw.split(b"\r\n"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +62,16 @@ class Meant:
     """One header as it is meant.
 
     :param says: whether an unfolded value means the same.
-    :param write: makes the whole header, CRLF included, as ASCII.
+    :param write: makes the whole header, CRLF included.
     :param neat: whether a value that means the same is also written as it should be.
+    :param utf8: whether it is written as UTF-8 (RFC 6532); otherwise it is ASCII.
     """
 
     name: str
     says: Callable[[str], bool]
     write: Callable[[], bytes]
     neat: Callable[[str], bool] = lambda _value: True
+    utf8: bool = False
 
 
 def split_head(raw: bytes) -> tuple[list[Field], bytes]:
@@ -105,17 +112,40 @@ def mend(fields: Sequence[Field], meant: Sequence[Meant]) -> list[Field]:
     return [*mended[:at], *(Field(item.name, item.write()) for item in rest), *mended[at:]]
 
 
-def mailboxes(name: str, people: Sequence[Mailbox]) -> Meant:
-    """Mean a header with one or more mailboxes; their order does not matter."""
-    wanted = sorted((item.name, item.address) for item in people)
+def mailboxes(name: str, people: Sequence[Mailbox], *, utf8: bool = False) -> Meant:
+    """Mean a header with one or more mailboxes; their order does not matter.
+
+    :param utf8: whether addresses that are not ASCII may stand there as they are. Otherwise a group without members
+        stands for each, its name being the address (RFC 6857 §3.1.6): nobody can write to it, but everybody can read
+        it. No encoded-word ever stands inside an address, where it would be another address (RFC 2047 §5).
+    """
+    if not all(item.is_ascii for item in people):
+        return _with_wide_addresses(name, people) if utf8 else _with_groups(name, people)
     encoded = any(_needs_encoding(item.name) for item in people)
-
-    def says(value: str) -> bool:
-        read = getaddresses([value])
-        return sorted((collapse(decoded(display)), address) for display, address in read) == wanted
-
     # Flask-Mail encodes every name, also those that need it not, which spam filters hold against a message.
-    return Meant(name, says, lambda: _write_mailboxes(name, people), neat=lambda value: encoded or "=?" not in value)
+    return Meant(
+        name,
+        _says_mailboxes(people),
+        lambda: _write_mailboxes(name, people).encode("ascii"),
+        neat=lambda value: encoded or "=?" not in value,
+    )
+
+
+def _says_mailboxes(people: Sequence[Mailbox]) -> Callable[[str], bool]:
+    wanted = sorted((item.name, item.address) for item in people)
+    return lambda value: sorted((decoded(name), address) for name, address in getaddresses([value])) == wanted
+
+
+def _with_wide_addresses(name: str, people: Sequence[Mailbox]) -> Meant:
+    return Meant(name, _says_mailboxes(people), lambda: _write_mailboxes(name, people).encode(), utf8=True)
+
+
+def _with_groups(name: str, people: Sequence[Mailbox]) -> Meant:
+    def write() -> bytes:
+        return _write_mailboxes(name, people, groups=True).encode("ascii")
+
+    # Readers differ about groups, so nothing but our own writing of them will do.
+    return Meant(name, lambda value: value == Field(name, write()).value, write)
 
 
 def text(name: str, value: str) -> Meant:
@@ -138,22 +168,28 @@ def as_ascii(value: str) -> str:
     return value if value.isascii() else " ".join(_encoded_words(value))
 
 
-def _write_mailboxes(name: str, people: Sequence[Mailbox]) -> bytes:
+def _write_mailboxes(name: str, people: Sequence[Mailbox], *, groups: bool = False) -> str:
     lines = [f"{name}:"]
     for number, item in enumerate(people):
         last = number == len(people) - 1
-        for piece in _pieces(item, "" if last else ","):
+        pieces = _group(item) if groups and not item.is_ascii else _pieces(item)
+        for piece in [*pieces[:-1], pieces[-1] + ("" if last else ",")]:
             if len(lines[-1]) + len(piece) + 1 > LINE_GOAL and lines[-1] != f"{name}:":
                 lines.append("")
             lines[-1] += f" {piece}"
-    return "\r\n".join([*lines, ""]).encode("ascii")
+    return "\r\n".join([*lines, ""])
 
 
-def _pieces(item: Mailbox, comma: str) -> list[str]:
+def _pieces(item: Mailbox) -> list[str]:
     """Return the pieces of a mailbox between which a line may break."""
     if not item.name:
-        return [item.address + comma]
-    return [*_phrase(item.name), f"<{item.address}>{comma}"]
+        return [item.address]
+    return [*_phrase(item.name), f"<{item.address}>"]
+
+
+def _group(item: Mailbox) -> list[str]:
+    """Return a group that has the name and the address of a mailbox as its name, and no members."""
+    return [*_encoded_words(f"{item.name} {item.address}".strip(" ")), ":;"]
 
 
 def _phrase(name: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import MessageRefused
 from ..i18n import gettext as _
-from .mailbox import Mailbox
+from ..mailbox import Mailbox
 from .sender import read_recipient
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from ..errors import MessageRefused
 from ..i18n import gettext as _
+from ..mailbox import Mailbox, mailbox, parse_address, parse_mailbox, recover
+from ..safe_text import without_unsafe
 from ..servers.profile import SenderPolicy, ServerProfile
-from .mailbox import Mailbox, mailbox, parse_address, parse_mailbox, recover
-from .safe_text import without_unsafe
 
 __all__ = [
     "Mailbox",

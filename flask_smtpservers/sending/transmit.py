@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ..errors import InDoubt, RecipientsRefused, SenderRefused, SendError, SMTPServersError
+from ..errors import (
+    InDoubt,
+    ProtocolError,
+    RecipientsRefused,
+    SenderRefused,
+    SendError,
+    SMTPServersError,
+    TimedOut,
+)
 from ..findings import Stage
 from ..i18n import gettext as _
 from ..smtp.envelope import Envelope, Receipt
+from ..smtp.refusals import no_utf8
 from ..smtp.reply import Reply
 from .delivery import Outcome, RecipientOutcome
 from .sessions import Line
-from .wire import Content, seven_bit
+from .wire import Content
 
 #: RFC 5321 §4.5.3.1.8 lets a server end a transaction at 100 recipients.
 RECIPIENTS_PER_TRANSACTION = 100
@@ -87,25 +96,47 @@ def _batches(shipment: Shipment) -> Iterator[Envelope]:
 
 
 def _hand_over(envelope: Envelope, content: Content, line: Line) -> Receipt:
-    """One transaction; again over a new session if the kept one turns out to be dead before it has taken anything."""
-    session, reused = line.take()
-    try:
-        return session.send(envelope, _fit_for(session.features, content).data)
-    except SendError as error:
-        if not (reused and _was_dead(error)):
-            raise
-    line.drop()
-    session, _reused = line.take()
-    return session.send(envelope, _fit_for(session.features, content).data)
+    """One transaction; once more over a new session if the one that was used again turns out to be dead."""
+    with line.loan() as loan:
+        try:
+            return loan.session.send(*_fit_for(loan.session.features, envelope, content))
+        except SendError as error:
+            if not (loan.reused and _was_dead(error)) or line.deadline.expired:
+                raise
+    with line.loan(fresh=True) as loan:
+        return loan.session.send(*_fit_for(loan.session.features, envelope, content))
 
 
-def _fit_for(features: Mapping[str, str], content: Content) -> Content:
-    return content if "8BITMIME" in features else seven_bit(content)
+def _fit_for(features: Mapping[str, str], envelope: Envelope, content: Content) -> tuple[Envelope, bytes]:
+    """Return what suits the server: a header with addresses that are not ASCII takes SMTPUTF8, in this transaction.
+
+    :raises SenderRefused: From is such an address, and the server does not take it.
+    """
+    if content.wide and "SMTPUTF8" in features:
+        envelope = replace(envelope, mail_options=(*envelope.mail_options, "SMTPUTF8"))
+    elif content.wide_sender:
+        raise _sender_refused(content.wide_sender)
+    return envelope, content.fit_for(features).data
+
+
+def _sender_refused(sender: str) -> SenderRefused:
+    text = _("The server does not take the sender %(sender)s: the address is not ASCII.", sender=sender)
+    # As smtp/ refuses an envelope sender of this kind, in the server's place (RFC 6531 §3.5).
+    error = SenderRefused(text, stage=Stage.MAIL_FROM, code=553, enhanced="5.6.7", reply=no_utf8().excerpt)
+    error.sender = sender
+    return error
 
 
 def _was_dead(error: SendError) -> bool:
-    """Whether the session was over before this transaction began: at MAIL FROM, and not by a refusal of the sender."""
-    return error.stage is Stage.MAIL_FROM and (error.code == 421 or not isinstance(error, SenderRefused))
+    """Whether the session ended before it had taken anything of this message, so that it cannot arrive twice.
+
+    A server that falls silent after it has answered some of the commands is not dead but slow, and would be again.
+    """
+    if error.content_sent:
+        return False
+    if isinstance(error, TimedOut):
+        return error.stage is Stage.MAIL_FROM
+    return error.code in (None, 421) or isinstance(error, ProtocolError)
 
 
 def _received(recipients: Sequence[str], receipt: Receipt) -> list[RecipientOutcome]:

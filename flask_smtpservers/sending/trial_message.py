@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 
 from ..i18n import gettext as _
+from ..mailbox import Mailbox, mailbox
+from ..safe_text import without_unsafe
 from ..servers.profile import ServerProfile
-from .mailbox import Mailbox
+from . import headers
 
 
 def trial_message(*, sender: Mailbox, recipient: str, reply_to: str, app_name: str, server: ServerProfile) -> bytes:
     """Make the test message, ready for the wire (RFC 5322, CRLF).
 
+    Its header is UTF-8 (RFC 6532) if sender or recipient are not ASCII: a server without SMTPUTF8 refuses those first.
+
     :param recipient: addr-spec.
     :param reply_to: addr-spec, or empty.
     :param server: the one that is tried; the message names it.
+    :raises MessageRefused: an address is none.
     """
     now = datetime.now(UTC)
-    message = EmailMessage(SMTP)
-    message["From"] = _address(sender.name, sender.address)
-    message["To"] = _address("", recipient)
+    wide = not (sender.is_ascii and recipient.isascii())
+    head = [
+        headers.mailboxes("From", [sender], utf8=wide),
+        headers.mailboxes("To", [mailbox("", recipient)], utf8=wide),
+        headers.text("Subject", _("Test message from %(app)s", app=without_unsafe(app_name))),
+        headers.text("Date", format_datetime(now)),
+        headers.text("Message-ID", make_msgid(domain=sender.address.rpartition("@")[2])),
+        headers.text("Auto-Submitted", "auto-generated"),
+    ]
     if reply_to:
-        message["Reply-To"] = _address("", reply_to)
-    message["Subject"] = _("Test message from %(app)s", app=app_name)
-    message["Date"] = format_datetime(now)
-    message["Message-ID"] = make_msgid(domain=sender.address.rpartition("@")[2])
-    message["Auto-Submitted"] = "auto-generated"
+        head.insert(2, headers.mailboxes("Reply-To", [mailbox("", reply_to)], utf8=wide))
+    message = EmailMessage(SMTP.clone(cte_type="7bit"))
     message.set_content(
         _(
             "Hello,\n\n"
@@ -44,9 +51,4 @@ def trial_message(*, sender: Mailbox, recipient: str, reply_to: str, app_name: s
             time=now.strftime("%Y-%m-%d %H:%M UTC"),
         )
     )
-    return message.as_bytes()
-
-
-def _address(name: str, address: str) -> Address:
-    local, _at, domain = address.rpartition("@")
-    return Address(display_name=name, username=local, domain=domain)
+    return b"".join([*(item.write() for item in head), message.as_bytes()])

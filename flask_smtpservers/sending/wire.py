@@ -5,8 +5,6 @@ from __future__ import annotations
 import copy
 import re
 import time
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from email.errors import MessageError
 from email.utils import formatdate, parsedate_tz
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import MessageRefused
 from ..i18n import gettext as _
+from ..mailbox import Mailbox, parse_mailbox
 from . import headers
 from .checks import (
     check_extra_headers,
@@ -23,9 +22,9 @@ from .checks import (
     split_addresses,
     unfolded_subject,
 )
+from .content import Content, gate, joined, seven_bit, utf8_header
 from .encoding import canonical, is_fit, make_fit
 from .headers import Field, Meant, mend, split_head
-from .mailbox import Mailbox, parse_mailbox
 from .recipients import Recipients
 from .sender import Sender, read_recipient
 
@@ -36,27 +35,6 @@ __all__ = ["Content", "check_extra_headers", "check_fields", "gate", "render", "
 
 #: How ``email.utils.make_msgid`` writes an id when nobody names a domain: it takes this machine's.
 _MADE_ID = re.compile(r"(<\d+\.\d+\.\d+)@[^>]*>")
-#: What the MIME structure of a message adds to its header, each once.
-_STRUCTURE = frozenset({"mime-version", "content-type", "content-transfer-encoding"})
-#: What a message's own serialiser must not write either: it would show hidden recipients or fake a way taken.
-_NEVER = frozenset({"bcc", "resent-bcc", "return-path", "received"})
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What goes out after DATA.
-
-    :param data: header and body; canonical CRLF line ends, none over 998 octets, no NUL; not dot-stuffed.
-    :param message_id: the Message-ID, with its angle brackets.
-    """
-
-    data: bytes
-    message_id: str
-
-    @property
-    def eight_bit(self) -> bool:
-        """Whether the server must take 8-bit content (RFC 6152)."""
-        return not self.data.isascii()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,64 +88,18 @@ def render(
         fields = mend(fields, meant)
     if not is_fit(body, seven_bit=need_seven_bit):
         fields, body = make_fit(fields, body, seven_bit=need_seven_bit)
-    data = _joined(fields, body)
+    data = joined(fields, body)
     gate(data, meant, own_serialiser=own_serialiser)
-    content = Content(data, draft.message_id)
+    wide = _meant(draft, utf8=True)
+    content = Content(
+        data,
+        draft.message_id,
+        wide=tuple(Field(item.name, item.write()) for item in wide if item.utf8),
+        wide_sender="" if draft.sender.is_ascii else draft.sender.address,
+    )
+    if content.wide:
+        gate(utf8_header(content).data, wide, own_serialiser=own_serialiser)
     return seven_bit(content) if need_seven_bit else content
-
-
-def seven_bit(content: Content) -> Content:
-    """Return the same content as ASCII, for a server that does not offer 8BITMIME.
-
-    :raises MessageRefused: a part of it cannot be encoded.
-    """
-    if not content.eight_bit:
-        return content
-    data = _joined(*make_fit(*split_head(content.data), seven_bit=True))
-    if not data.isascii():
-        raise MessageRefused(_("The server takes ASCII only, and a part of the message cannot be encoded for it."))
-    _check_bytes(data)
-    return replace(content, data=data)
-
-
-def gate(data: bytes, meant: Sequence[Meant], *, own_serialiser: bool = False) -> None:
-    """Check the final bytes: every header that was meant is there once and says what was meant, and no other is.
-
-    :param own_serialiser: whether further headers are the business of the message's class.
-    :raises MessageRefused: anything differs. This is the last line of defence: it names the header, not the cause.
-    """
-    _check_bytes(data)
-    fields, body = split_head(data)
-    if not is_fit(body):
-        raise MessageRefused(_("A part of the message has lines that are too long and cannot be encoded."))
-    found = Counter(field.lower for field in fields)
-    wanted = Counter(item.name.lower() for item in meant)
-    for name in {**found, **wanted}:
-        structural = name in _STRUCTURE and found[name] == 1
-        its_own = own_serialiser and name not in wanted and name not in _NEVER
-        if found[name] != wanted[name] and not (structural or its_own):
-            raise _came_out_wrong(name)
-    values = [(field.lower, field.value) for field in fields]
-    for item in meant:
-        if not any(name == item.name.lower() and item.says(value) for name, value in values):
-            raise _came_out_wrong(item.name)
-    for field in fields:
-        if not field.fits:
-            raise _came_out_wrong(field.name)
-
-
-def _came_out_wrong(name: str) -> MessageRefused:
-    return MessageRefused(_("The header %(name)s of the message came out wrong; nothing was sent.", name=name))
-
-
-def _check_bytes(data: bytes) -> None:
-    pairs = data.count(b"\r\n")
-    if data.count(b"\n") != pairs or data.count(b"\r") != pairs or b"\0" in data:
-        raise MessageRefused(_("The message holds stray line ends or NUL bytes; nothing was sent."))
-
-
-def _joined(fields: Sequence[Field], body: bytes) -> bytes:
-    return b"".join([*(field.raw for field in fields), b"\r\n", body])
 
 
 def _draft(message: Message, sender: Sender, recipients: Recipients) -> _Draft:
@@ -203,10 +135,10 @@ def _message_id(text: str, sender: Mailbox) -> str:
 def _serialised(message: Message, draft: _Draft) -> bytes:
     """Let the message write itself, as a copy that carries our decisions."""
     written = copy.copy(message)
-    written.sender = str(draft.sender)
-    written.recipients = [(item.name, item.address) for item in draft.to]
-    written.cc = [(item.name, item.address) for item in draft.cc]
-    written.reply_to = (draft.reply_to.name, draft.reply_to.address) if draft.reply_to is not None else None
+    written.sender = str(_writable(draft.sender))
+    written.recipients = [_pair(item) for item in draft.to]
+    written.cc = [_pair(item) for item in draft.cc]
+    written.reply_to = _pair(draft.reply_to) if draft.reply_to is not None else None
     written.subject = draft.subject
     written.date = draft.date
     written.msgId = draft.message_id
@@ -217,6 +149,16 @@ def _serialised(message: Message, draft: _Draft) -> bytes:
         return written.as_bytes()
     except (ValueError, LookupError, MessageError, OverflowError) as error:
         raise MessageRefused(_("The message cannot be written: %(error)s.", error=str(error))) from error
+
+
+def _pair(item: Mailbox) -> tuple[str, str]:
+    item = _writable(item)
+    return item.name, item.address
+
+
+def _writable(item: Mailbox) -> Mailbox:
+    """Return a mailbox that Flask-Mail can write; one whose address is not ASCII makes it fail, and is put in later."""
+    return item if item.is_ascii else replace(item, address=f"utf8@{item.address.rpartition('@')[2]}")
 
 
 def _as_bytes(attachment: Attachment) -> Attachment:
@@ -230,30 +172,31 @@ def _as_bytes(attachment: Attachment) -> Attachment:
     return encoded
 
 
-def _meant(draft: _Draft) -> list[Meant]:
+def _meant(draft: _Draft, *, utf8: bool = False) -> list[Meant]:
+    """Return the header as it is meant; ``utf8`` where it may hold addresses that are not ASCII."""
     meant = [
-        headers.mailboxes("From", [draft.sender]),
+        headers.mailboxes("From", [draft.sender], utf8=utf8),
         Meant("Date", lambda value: parsedate_tz(value) is not None, lambda: _date(draft.date)),
         headers.exactly("Message-ID", draft.message_id),
     ]
     if draft.subject:
         meant.append(headers.text("Subject", draft.subject))
     if draft.to:
-        meant.append(headers.mailboxes("To", draft.to))
+        meant.append(headers.mailboxes("To", draft.to, utf8=utf8))
     elif not draft.cc:
         meant.append(headers.exactly("To", "undisclosed-recipients:;"))
     if draft.cc:
-        meant.append(headers.mailboxes("Cc", draft.cc))
+        meant.append(headers.mailboxes("Cc", draft.cc, utf8=utf8))
     if draft.reply_to is not None:
-        meant.append(headers.mailboxes("Reply-To", [draft.reply_to]))
-    return [*meant, *(_meant_extra(name, value) for name, value in draft.extra)]
+        meant.append(headers.mailboxes("Reply-To", [draft.reply_to], utf8=utf8))
+    return [*meant, *(_meant_extra(name, value, utf8=utf8) for name, value in draft.extra)]
 
 
-def _meant_extra(name: str, value: str) -> Meant:
+def _meant_extra(name: str, value: str, *, utf8: bool) -> Meant:
     if name.lower() == "sender":
-        return headers.mailboxes(name, [parse_mailbox(value)])
+        return headers.mailboxes(name, [parse_mailbox(value)], utf8=utf8)
     if name.lower() == "reply-to":
-        return headers.mailboxes(name, [parse_mailbox(item) for item in split_addresses(value)])
+        return headers.mailboxes(name, [parse_mailbox(item) for item in split_addresses(value)], utf8=utf8)
     return headers.text(name, value)
 
 

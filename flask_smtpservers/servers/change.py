@@ -13,12 +13,12 @@ from sqlalchemy.exc import IntegrityError
 
 from ..errors import InvalidServer, ServerChanged, ServerNotFound
 from ..i18n import gettext as _
+from ..safe_text import BLANKS, has_controls
 from .cleaning import name_key
 from .history import write_event
 from .models import Tables
 from .profile import ServerEvent, ServerProfile
 from .rows import profile_of, row_of
-from .texts import BLANKS, has_controls
 
 #: The option whose row serves as the lock.
 LOCK = "changed_at"

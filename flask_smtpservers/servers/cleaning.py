@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 from ..config import Settings
 from ..i18n import N_
 from ..i18n import gettext as _
+from ..safe_text import BLANKS, has_controls
 from ..smtp.guard import Guard
 from ..smtp.hostname import host_error
 from .pasted import Pasted
 from .profile import ServerProfile
-from .texts import BLANKS, has_controls
 
 Choice = TypeVar("Choice", bound=StrEnum)
 

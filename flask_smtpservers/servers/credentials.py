@@ -6,12 +6,12 @@ import re
 from datetime import timedelta
 
 from ..i18n import gettext as _
+from ..safe_text import BLANKS, has_controls
 from ..secret import Secret
 from ..smtp.certificates import check_key_pair, check_pem_bundle
 from ..smtp.endpoint import Security
 from .cleaning import Cleaning, FieldWarning
 from .profile import DESTINATION_FIELDS, ServerProfile, StoredSecret
-from .texts import BLANKS, has_controls
 
 PASSWORD_LENGTH = 4096
 PEM_LENGTH = 256 * 1024
@@ -60,7 +60,11 @@ def _consistent(work: Cleaning, username: str) -> bool:
             work.values["password"] = None
             work.notice(_("The stored password was removed, because a server without user name needs none."))
         return False
-    if kept and work.base is not None and _destination_changed(work, work.base):
+    changed = _changed_destination(work, work.base) if kept and work.base is not None else []
+    if changed == ["auth_mechanism"]:
+        work.error("password", _("The password would go out in another way than before, so it must be entered again."))
+        return True
+    if changed:
         work.error("password", _("The password would go to another place than before, so it must be entered again."))
         return True
     removed = work.base is not None and "password" in work.fields and work.fields["password"] is None
@@ -69,8 +73,8 @@ def _consistent(work: Cleaning, username: str) -> bool:
     return False
 
 
-def _destination_changed(work: Cleaning, base: ServerProfile) -> bool:
-    return any(name in work.values and work.values[name] != getattr(base, name) for name in DESTINATION_FIELDS)
+def _changed_destination(work: Cleaning, base: ServerProfile) -> list[str]:
+    return [name for name in DESTINATION_FIELDS if name in work.values and work.values[name] != getattr(base, name)]
 
 
 # -- the password

@@ -1,4 +1,4 @@
-"""The fields that say where a server is and who signs in: host, encryption, port, user name."""
+"""The fields that say where a server is, who signs in and how: host, encryption, port, user name, sign-in method."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from ..i18n import gettext as _
+from ..smtp.auth import PASSWORD_MECHANISMS
 from ..smtp.endpoint import Security
 from .cleaning import Cleaning
 from .pasted import split_host
@@ -13,14 +14,17 @@ from .pasted import split_host
 #: The longest that is read of a host field; a pasted URL may hold a user name and a password.
 HOST_LENGTH = 2000
 USERNAME_LENGTH = 500
+#: What stands for the empty sign-in method, which chooses by itself.
+AUTOMATIC = "automatic"
 
 
 def clean_destination(work: Cleaning) -> None:
-    """Check host, encryption, port and user name; what was pasted into the host field goes to the others."""
+    """Check where and how to sign in; what was pasted into the host field goes to the other fields."""
     _host(work)
     _security(work)
     _port(work)
     _username(work)
+    _auth_mechanism(work)
 
 
 def _host(work: Cleaning) -> None:
@@ -119,3 +123,16 @@ def _username(work: Cleaning) -> None:
         if not work.one_line("username", username, USERNAME_LENGTH):
             return
     work.values["username"] = username
+
+
+def _auth_mechanism(work: Cleaning) -> None:
+    """Read the sign-in method; an empty one means to choose by itself, also where another one was set before."""
+    text = work.text("auth_mechanism", "", USERNAME_LENGTH)
+    if text is None:
+        return
+    mechanism = "" if text.lower() == AUTOMATIC else text.upper()
+    if mechanism and mechanism not in PASSWORD_MECHANISMS and "auth_mechanism" in work.fields:
+        choices = ", ".join((AUTOMATIC, *PASSWORD_MECHANISMS))
+        work.error("auth_mechanism", _("Choose one of: %(choices)s.", choices=choices))
+        return
+    work.values["auth_mechanism"] = mechanism

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from ..errors import SecretUnreadable
+from ..safe_text import has_controls
 from ..secret import Secret
 from .connections import Connections
 from .keyring import Keyring
 from .models import attach
 from .rows import naive
 from .schema import Schema
-from .texts import has_controls
 
 if TYPE_CHECKING:
     from flask_sqlalchemy import SQLAlchemy

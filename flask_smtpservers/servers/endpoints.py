@@ -19,6 +19,7 @@ def endpoint_from(
         security=profile.security,
         username=profile.username,
         password=password,
+        mechanism=profile.auth_mechanism,
         timeout_seconds=profile.timeout_seconds,
         ca_certificate=profile.ca_certificate or None,
         ca_file=settings.ca_file,

@@ -9,13 +9,13 @@ from typing import Any
 
 from ..errors import InvalidServer, PasswordRequired
 from ..i18n import gettext as _
+from ..safe_text import has_bidi_controls
 from .advice import advise
 from .cleaning import Cleaning, FieldRules, FieldWarning, name_key
 from .credentials import clean_credentials
 from .destination import clean_destination
 from .mailboxes import check_address, split_mailbox
 from .profile import FIELDS, SenderPolicy, ServerProfile
-from .texts import has_bidi_controls
 
 __all__ = ["ALIASES", "Cleaned", "FieldRules", "FieldWarning", "clean", "name_key"]
 

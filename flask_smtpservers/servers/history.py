@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from ..safe_text import printable
 from .models import Tables
 from .profile import ServerEvent
 from .rows import aware, naive
-from .texts import printable
 
 
 def write_event(connection: Connection, tables: Tables, event: ServerEvent) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, literal, or_, select, true
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from ..safe_text import has_controls
 from .cleaning import name_key
 from .connections import Reading
 from .mailboxes import address_key
@@ -16,7 +17,6 @@ from .models import Tables
 from .profile import ServerProfile
 from .rows import profiles_of
 from .schema import Schema
-from .texts import has_controls
 
 #: The option that switches all sending off.
 SENDING = "sending"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 
-import email_validator
 import idna
 
 from ..i18n import gettext as _
-from .texts import BLANKS
+from ..mailbox import Fault, NotAnAddress, addr_spec
+from ..safe_text import BLANKS
 
 #: What a display name may hold without quotes: atoms (RFC 5322 §3.2.3), letters of any script, and single blanks.
 _PLAIN = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(?: [\w!#$%&'*+/=?^`{|}~-]+)*")
@@ -46,32 +46,36 @@ def format_mailbox(name: str, address: str) -> str:
 def check_address(text: str) -> str:
     """Check one mail address and return it with its domain in lower-case ASCII form (A-labels).
 
+    The rules are those of sending, so what passes here can be sent; IP addresses after the @ are refused besides.
     Local parts outside ASCII are accepted (SMTPUTF8), quoted ones are not; nothing is looked up.
 
     :raises ValueError: it is no single address; the text is a sentence for the person who typed it.
     """
     if text.count("@") > 1 and re.search(r"[,;\s]", text):
         raise ValueError(_("Enter one address only."))
-    local, at, domain = text.rpartition("@")
-    if not (local and at and domain):
-        raise ValueError(_("Enter a whole mail address such as billing@example.com."))
-    if len(local.encode("utf-8", "replace")) > 64:  # RFC 5321 §4.5.3.1.1
-        raise ValueError(_("The part before the @ is too long: 64 characters are allowed."))
-    # email-validator refuses reserved names such as .test and .local, where internal servers live. A name below a
-    # public domain passes, and all its other rules still apply.
-    suffix = ".com" if _reserved(domain) else ""
     try:
-        checked = email_validator.validate_email(
-            f"{local}@{domain}{suffix}", check_deliverability=False, globally_deliverable=False
-        )
-    except email_validator.EmailNotValidError:
-        raise ValueError(_("This is not a valid mail address. Enter one such as billing@example.com.")) from None
-    return f"{checked.local_part}@{(checked.ascii_domain or '').lower().removesuffix(suffix)}"
+        local, _at, domain = addr_spec(text).rpartition("@")
+    except NotAnAddress as error:
+        raise ValueError(_sentence(error.fault)) from None
+    if domain.startswith("["):
+        raise ValueError(_("Enter a domain name after the @, not an IP address."))
+    return f"{local}@{domain.lower()}"
 
 
-def _reserved(domain: str) -> bool:
-    labels = domain.lower()
-    return any(labels == name or labels.endswith(f".{name}") for name in email_validator.SPECIAL_USE_DOMAIN_NAMES)
+def _sentence(fault: Fault) -> str:
+    match fault:
+        case Fault.SHAPE:
+            return _("Enter a whole mail address such as billing@example.com.")
+        case Fault.LOCAL_TOO_LONG:
+            return _("The part before the @ is too long: 64 characters are allowed.")
+        case Fault.ROUTE:
+            return _("The part before the @ holds a percent sign or an exclamation mark, which cannot be sent to.")
+        case Fault.DOMAIN:
+            return _("The part after the @ is not a valid domain. Enter one such as example.com.")
+        case Fault.TOO_LONG:
+            return _("This address is too long: 254 characters are allowed.")
+        case _:
+            return _("This is not a valid mail address. Enter one such as billing@example.com.")
 
 
 def address_key(address: str) -> tuple[str, str]:

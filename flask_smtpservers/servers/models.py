@@ -70,6 +70,7 @@ _server = Table(
     Column("username", _exact(512), nullable=False),
     Column("password_token", _long()),
     Column("password_environment", _exact(255)),
+    Column("auth_mechanism", _exact(32), nullable=False, server_default=""),
     Column("address", _exact(320), nullable=False),
     Column("address_key", _exact(320), nullable=False),
     Column("domain", _exact(255), nullable=False),

@@ -17,6 +17,7 @@ FIELDS = (
     "security",
     "username",
     "password",
+    "auth_mechanism",
     "address",
     "sender_name",
     "sender_format",
@@ -32,8 +33,8 @@ FIELDS = (
     "provider",
 )
 
-#: A change of any of these sends the password to another place: it must then be given again.
-DESTINATION_FIELDS = ("host", "port", "security", "username", "ca_certificate")
+#: A change of any of these sends the password to another place, or in another way: it must then be given again.
+DESTINATION_FIELDS = ("host", "port", "security", "username", "auth_mechanism", "ca_certificate")
 
 
 class SenderPolicy(StrEnum):
@@ -62,6 +63,7 @@ class ServerProfile:
     :param public_id: random id, made before the insert; URLs and encryption use it.
     :param security: ``ssl``, ``starttls`` or ``none``.
     :param username: empty for a server that needs no login.
+    :param auth_mechanism: the sign-in method, e.g. ``CRAM-MD5``; empty chooses by itself (PLAIN, else LOGIN).
     :param address: the sending address (addr-spec).
     :param sender_name: the display name of the sending address; may be empty.
     :param sender_format: how the display name is made, e.g. ``{user} via {app}``.
@@ -85,6 +87,7 @@ class ServerProfile:
     security: Security
     username: str = ""
     password: StoredSecret | None = field(default=None, repr=False)
+    auth_mechanism: str = ""
     address: str
     sender_name: str = ""
     sender_format: str = "{name}"
@@ -123,6 +126,7 @@ class ServerProfile:
             str(self.port),
             self.security,
             self.username,
+            self.auth_mechanism,
             str(self.timeout_seconds),
             self.ca_certificate,
             self.client_certificate,

@@ -11,6 +11,7 @@ from sqlalchemy import or_, select
 from ..config import Settings
 from ..errors import SecretUnreadable, ServerNotFound
 from ..i18n import gettext as _
+from ..safe_text import has_controls, printable
 from ..secret import Secret
 from ..smtp.endpoint import Endpoint
 from .cleaning import name_key
@@ -23,7 +24,6 @@ from .models import attach
 from .profile import ServerEvent, ServerProfile
 from .rows import profiles_of
 from .schema import Schema
-from .texts import has_controls, printable
 from .vault import Vault
 
 if TYPE_CHECKING:

@@ -26,6 +26,7 @@ _PLAIN = (
     "host",
     "port",
     "username",
+    "auth_mechanism",
     "address",
     "sender_name",
     "sender_format",

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from ..config import Settings
 from ..errors import InvalidServer, StoreUnavailable
 from ..i18n import gettext as _
+from ..safe_text import printable
 from .change import Change, name_taken
 from .fields import NAME_LENGTH, Cleaned, FieldRules, FieldWarning, clean
 from .keyring import Keyring
@@ -23,7 +24,6 @@ from .profile import DESTINATION_FIELDS, FIELDS, ServerEvent, ServerProfile
 from .reader import ServerReader
 from .rotation import Rotation, Turn, turn
 from .rows import naive, profile_of
-from .texts import printable
 
 if TYPE_CHECKING:
     from flask_sqlalchemy import SQLAlchemy

@@ -102,6 +102,8 @@ def _password_context(profile: ServerProfile, *, reference: bool = False) -> tup
         profile.username,
         "password:environment" if reference else "password",
         _digest(profile.ca_certificate),
+        # Only where one is named: what was sealed before there was such a field still opens.
+        *([profile.auth_mechanism] if profile.auth_mechanism else []),
     )
 
 

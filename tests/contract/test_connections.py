@@ -36,10 +36,16 @@ def test_a_batch_uses_one_connection(shop: Host, mailbox: Mailbox) -> None:
     assert len(mailbox.logins) == 1
 
 
-def test_single_sends_do_not_share_connections(shop: Host, mailbox: Mailbox) -> None:
+def test_single_sends_and_batches_share_connections(shop: Host, mailbox: Mailbox) -> None:
+    """A connection belongs to the app; the end of a block is no reason to close it."""
     shop.mail.send(letter_to("a"))
-    shop.mail.send(letter_to("b"))
-    assert mailbox.connections == 2
+    with shop.mail.connect() as connection:
+        connection.send(letter_to("b"))
+    with shop.mail.connect() as connection:
+        connection.send(letter_to("c"))
+    shop.smtp.send(letter_to("d"))
+    assert len(mailbox.letters) == 4
+    assert (mailbox.connections, len(mailbox.logins)) == (1, 1)
 
 
 def test_the_host_attribute_stays_none(shop: Host, mailbox: Mailbox) -> None:

@@ -12,20 +12,22 @@ from flask_smtpservers.errors import (
     DataRefused,
     InDoubt,
     MessageRefused,
+    MessageTooLarge,
     ProtocolError,
     RecipientsRefused,
     SenderRefused,
     SendError,
     TimedOut,
+    TLSFailed,
 )
 from flask_smtpservers.findings import Stage
 from flask_smtpservers.sending.delivery import Outcome
-from flask_smtpservers.sending.sessions import Line, Sessions
+from flask_smtpservers.sending.sessions import Line
 from flask_smtpservers.sending.transmit import Shipment, transmit
 from flask_smtpservers.sending.wire import Content
 from flask_smtpservers.smtp.deadline import Deadline
-from flask_smtpservers.smtp.endpoint import Endpoint, Security
 from flask_smtpservers.smtp.envelope import Envelope, Receipt
+from flask_smtpservers.smtp.pool import Pool
 from flask_smtpservers.smtp.reply import Reply
 
 OK = Reply(250, ("2.0.0 OK queued as Q1",))
@@ -54,6 +56,9 @@ class FakeSession:
         self.sent.append((envelope, content))
         return self.script.pop(0)(envelope)
 
+    def alive(self) -> bool:
+        return self.usable
+
     def close(self) -> None:
         self.usable = False
         self.closed += 1
@@ -71,9 +76,11 @@ def refuse_all(envelope: Envelope) -> Receipt:
     raise error
 
 
-def fail(kind: type[SendError], stage: Stage, **more: Any) -> Act:
+def fail(kind: type[SendError], stage: Stage, *, content_sent: bool = False, **more: Any) -> Act:
     def act(envelope: Envelope) -> Receipt:
-        raise kind("it failed", stage=stage, **more)
+        error = kind("it failed", stage=stage, **more)
+        error.content_sent = error.content_sent or content_sent
+        raise error
 
     return act
 
@@ -85,17 +92,14 @@ class Bench:
         self.scripts = list(scripts)
         self.features = features
         self.made: list[FakeSession] = []
-        self.sessions = Sessions(self.make)  # type: ignore[arg-type]
+        self.pool = Pool()
 
-    def make(self, endpoint: Endpoint, deadline: Deadline) -> FakeSession:
-        session = FakeSession(self.scripts.pop(0), self.features)
-        session.deadline = deadline
-        self.made.append(session)
-        return session
+    def make(self) -> Any:
+        self.made.append(FakeSession(self.scripts.pop(0), self.features))
+        return self.made[-1]
 
-    def line(self, digest: str = "one") -> Line:
-        endpoint = Endpoint(name="Shop", host="smtp.x.test", port=465, security=Security.SSL)
-        return self.sessions.line(digest, lambda: endpoint, Deadline(60))
+    def line(self, digest: str = "one", seconds: float = 60, messages: int | None = None) -> Line:
+        return Line(self.pool, digest, self.make, Deadline(seconds), messages=messages)
 
 
 def shipment(*recipients: str) -> Shipment:
@@ -197,6 +201,12 @@ def test_failures_are_raised(failure: Act) -> None:
         fail(ConnectionRefused, Stage.MAIL_FROM),
         fail(SenderRefused, Stage.MAIL_FROM, code=421),
         fail(ProtocolError, Stage.MAIL_FROM, code=421),
+        fail(ProtocolError, Stage.MAIL_FROM, code=502),
+        fail(TLSFailed, Stage.MAIL_FROM),
+        fail(ProtocolError, Stage.RCPT_TO),
+        fail(RecipientsRefused, Stage.RCPT_TO, code=421),
+        fail(ProtocolError, Stage.DATA),
+        fail(DataRefused, Stage.DATA, code=421),
     ],
 )
 def test_a_kept_session_that_died_is_replaced_once(death: Act) -> None:
@@ -213,10 +223,15 @@ def test_a_kept_session_that_died_is_replaced_once(death: Act) -> None:
     [
         fail(SenderRefused, Stage.MAIL_FROM, code=550),
         fail(SenderRefused, Stage.MAIL_FROM, code=451),
+        fail(MessageTooLarge, Stage.MAIL_FROM, code=552),
+        fail(RecipientsRefused, Stage.RCPT_TO, code=450),
         fail(TimedOut, Stage.RCPT_TO),
-        fail(ProtocolError, Stage.DATA),
+        fail(TimedOut, Stage.DATA),
+        fail(DataRefused, Stage.DATA, code=451),
+        fail(ProtocolError, Stage.DATA, content_sent=True),
+        fail(TimedOut, Stage.DATA, content_sent=True),
         fail(InDoubt, Stage.DATA),
-        fail(DataRefused, Stage.DATA, code=421),
+        fail(DataRefused, Stage.DATA, code=421, content_sent=True),
     ],
 )
 def test_a_kept_session_is_not_replaced_for_anything_else(failure: Act) -> None:
@@ -224,6 +239,15 @@ def test_a_kept_session_is_not_replaced_for_anything_else(failure: Act) -> None:
     transmit(shipment(), bench.line())
     with pytest.raises(SendError):
         transmit(shipment(), bench.line())
+    assert len(bench.made) == 1
+
+
+def test_there_is_no_time_left_for_a_replacement() -> None:
+    """The caller hears what happened, and not that a second attempt came too late."""
+    bench = Bench([accept, fail(ProtocolError, Stage.MAIL_FROM)], [accept])
+    transmit(shipment(), bench.line())
+    with pytest.raises(ProtocolError):
+        transmit(shipment(), bench.line(seconds=0))
     assert len(bench.made) == 1
 
 
@@ -249,8 +273,18 @@ def test_sessions_are_kept_for_each_server_and_closed_together() -> None:
     for digest in ("one", "two", "one"):
         transmit(shipment(), bench.line(digest))
     assert [len(session.sent) for session in bench.made] == [2, 1]
-    bench.sessions.close()
+    bench.pool.close()
     assert [session.closed for session in bench.made] == [1, 1]
+
+
+def test_fewer_messages_over_one_session() -> None:
+    """A host may want fewer than the pool allows (MAIL_MAX_EMAILS); each transaction counts."""
+    bench = Bench([accept, accept], [accept, accept], [accept])
+    everyone = tuple(f"u{n}@x.test" for n in range(150))
+    transmit(shipment(*everyone), bench.line(messages=2))
+    for _ in range(3):
+        transmit(shipment(), bench.line(messages=2))
+    assert [len(session.sent) for session in bench.made] == [2, 2, 1]
 
 
 def test_a_kept_session_gets_the_deadline_of_the_message() -> None:

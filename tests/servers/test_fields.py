@@ -63,6 +63,7 @@ def test_defaults_of_a_new_server() -> None:
         "port": 587,
         "security": Security.STARTTLS,
         "username": "",
+        "auth_mechanism": "",
         "address": "billing@example.com",
         "sender_name": "",
         "sender_format": "{name}",
@@ -387,7 +388,14 @@ def test_no_password_without_encryption() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"host": "evil.example"}, {"port": 2525}, {"security": "ssl"}, {"username": "other"}, {"ca_certificate": "pem"}],
+    [
+        {"host": "evil.example"},
+        {"port": 2525},
+        {"security": "ssl"},
+        {"username": "other"},
+        {"ca_certificate": "pem"},
+        {"auth_mechanism": "CRAM-MD5"},
+    ],
 )
 def test_a_new_destination_demands_the_password_again(change: dict[str, Any], ca: trustme.CA) -> None:
     """A change of each part of the destination alone keeps the stored password from going there (T10)."""
@@ -407,12 +415,23 @@ def test_a_new_destination_demands_the_password_again(change: dict[str, Any], ca
         {"port": "587"},
         {"security": "STARTTLS"},
         {"ca_certificate": " \r\n"},
+        {"auth_mechanism": "Automatic"},
         {"name": "x"},
     ],
 )
 def test_the_same_destination_keeps_the_password(same: dict[str, Any]) -> None:
     """Writing the same thing otherwise is no change."""
     assert "password" not in edit(**same, password="").values
+
+
+def test_another_sign_in_method_demands_the_password_in_its_own_words() -> None:
+    """Whoever only changed the method is not told that the password goes elsewhere; whoever changed more is (T10)."""
+    base = replace(BASE, auth_mechanism="CRAM-MD5")
+    assert "in another way than before" in wrong(base=base, auth_mechanism="")["password"][0]
+    assert "in another way than before" in wrong(base=base, auth_mechanism="SCRAM-SHA-256")["password"][0]
+    assert "to another place than before" in wrong(base=base, auth_mechanism="", host="b.example")["password"][0]
+    assert "password" not in edit(base=base, auth_mechanism="cram-md5").values
+    assert "password" not in edit(base=base, name="x").values
 
 
 def test_a_new_destination_is_told_together_with_other_errors() -> None:
@@ -615,3 +634,42 @@ def test_editing_the_client_certificate(ca: trustme.CA) -> None:
     assert list(wrong(base=base, client_key=None)) == ["client_key"]
     gone = edit(base=base, client_certificate="").values
     assert (gone["client_certificate"], gone["client_key"]) == ("", None)
+
+
+# -- the sign-in method
+
+
+@pytest.mark.parametrize(
+    ("given", "method"),
+    [
+        (None, ""),
+        ("", ""),
+        ("automatic", ""),
+        (" Automatic ", ""),
+        ("PLAIN", "PLAIN"),
+        ("login", "LOGIN"),
+        (" cram-md5\t", "CRAM-MD5"),
+        ("SCRAM-SHA-256", "SCRAM-SHA-256"),
+        ("scram-sha-1", "SCRAM-SHA-1"),
+    ],
+)
+def test_sign_in_methods(given: str | None, method: str) -> None:
+    """The method is one of a closed list, in capitals; an empty one chooses by itself, also in place of another."""
+    assert new(auth_mechanism=given).values["auth_mechanism"] == method
+    base = replace(BASE, auth_mechanism="LOGIN")
+    assert edit(base=base, auth_mechanism=given, password="x").values["auth_mechanism"] == method
+
+
+@pytest.mark.parametrize("given", ["NTLM", "XOAUTH2", "OAUTHBEARER", "PLAIN LOGIN", "x\0", "P" * 600, 5, ["PLAIN"]])
+def test_no_sign_in_method(given: Any) -> None:
+    """Anything else is refused, with the list where that helps. Methods for tokens cannot be chosen here."""
+    errors = wrong(auth_mechanism=given)
+    assert list(errors) == ["auth_mechanism"]
+    if given in ("NTLM", "XOAUTH2"):
+        assert "automatic, PLAIN, LOGIN, CRAM-MD5, SCRAM-SHA-256, SCRAM-SHA-1." in errors["auth_mechanism"][0]
+
+
+def test_a_method_of_a_newer_version_is_kept() -> None:
+    """A method in the table that this version does not know stays there when something else is edited."""
+    base = replace(BASE, auth_mechanism="SCRAM-SHA-512")
+    assert edit(base=base, name="x").values["auth_mechanism"] == "SCRAM-SHA-512"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from flask_smtpservers.safe_text import BLANKS
 from flask_smtpservers.servers.mailboxes import address_key, check_address, format_mailbox, split_mailbox
-from flask_smtpservers.servers.texts import BLANKS
 
 
 @given(st.text(), st.from_regex(r"[a-z0-9.+_-]{1,20}@[a-z0-9-]{1,20}\.[a-z]{2,5}", fullmatch=True))

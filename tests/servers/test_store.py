@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from flask_smtpservers.errors import (
     StoreUnavailable,
 )
 from flask_smtpservers.secret import Secret
+from flask_smtpservers.servers.keyring import Keyring
 from flask_smtpservers.servers.profile import SenderPolicy, ServerProfile
 from flask_smtpservers.servers.store import ServerStore
 from flask_smtpservers.smtp.endpoint import Security
@@ -57,6 +59,7 @@ def test_an_added_server_is_read_back_unchanged(host: Host, ca: trustme.CA) -> N
         "security": "ssl",
         "username": "Ünï😀",
         "password": "pässwörd😀",
+        "auth_mechanism": "SCRAM-SHA-256",
         "address": '"Doe, Jöhn 😀" <jörg@example.com>',
         "sender_format": "{user} via {app}",
         "sender_policy": "force",
@@ -73,7 +76,7 @@ def test_an_added_server_is_read_back_unchanged(host: Host, ca: trustme.CA) -> N
     assert len(profile.ca_certificate) > 65536
     assert (profile.sender_name, profile.address) == ("Doe, Jöhn 😀", "jörg@example.com")
     assert (profile.security, profile.sender_policy) == (Security.SSL, SenderPolicy.FORCE)
-    assert profile.timeout_seconds == 10.1
+    assert (profile.timeout_seconds, profile.auth_mechanism) == (10.1, "SCRAM-SHA-256")
     assert profile.password_changed_at == host.clock()
     assert host.store.password_of(profile) == Secret("pässwörd😀")
     assert host.store.client_key_of(profile) == Secret(fields["client_key"])
@@ -215,9 +218,52 @@ def test_a_changed_destination_needs_the_password(host: Host, add: Add) -> None:
     assert host.store.password_of(saved) == Secret("new")
 
 
+def test_another_sign_in_method_is_another_connection(host: Host, add: Add) -> None:
+    """It needs the password, makes another digest, and what was tested before says nothing any more (T10)."""
+    profile = add()
+    host.store.record_test(profile, True, "")
+    before = host.store.get(profile.public_id)
+    assert before.tested_at is not None
+    with pytest.raises(PasswordRequired):
+        host.store.edit(profile.public_id, {"auth_mechanism": "LOGIN"})
+    assert host.store.get(profile.public_id) == before
+    saved = host.store.edit(profile.public_id, {"auth_mechanism": "LOGIN", "password": "new"}).profile
+    assert (saved.auth_mechanism, saved.tested_at, saved.test_passed) == ("LOGIN", None, None)
+    assert saved.digest != before.digest
+    assert host.store.endpoint_of(saved).mechanism == "LOGIN"
+    assert host.store.password_of(saved) == Secret("new")
+    [event, *_older] = host.store.events(profile.public_id)
+    assert (event.action, event.fields) == ("edited", ("password", "auth_mechanism"))
+    anonymous = replace(before, password=None)
+    assert replace(anonymous, auth_mechanism="LOGIN").digest != anonymous.digest
+
+
+def test_a_password_sealed_before_there_were_sign_in_methods(fresh_host: Host) -> None:
+    """A table that lacks the column is read with the automatic choice, and what was sealed without it still opens."""
+    host, key = fresh_host, a_key()
+    store = host.with_store(settings(encryption_keys=(key,)))
+    profile = store.add(FIELDS).profile
+    assert profile.password is not None
+    context = ("smtp.example.com", "587", "starttls", "billing@example.com", "password", sha256(b"").hexdigest())
+    sealed = Keyring(settings(encryption_keys=(key,))).seal(Secret("older"), (profile.public_id, *context))
+    sql(host, "UPDATE smtpservers_server SET password_token = :token", token=sealed)
+    sql(host, "ALTER TABLE smtpservers_server DROP COLUMN auth_mechanism")
+    assert store.missing_columns() == ["smtpservers_server.auth_mechanism"]
+    old = store.get(profile.public_id)
+    assert (old.auth_mechanism, store.endpoint_of(old).mechanism) == ("", "")
+    assert store.password_of(old) == Secret("older")
+
+
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("host", "evil.example"), ("port", 25), ("security", "none"), ("username", "x"), ("ca_certificate", "x")],
+    [
+        ("host", "evil.example"),
+        ("port", 25),
+        ("security", "none"),
+        ("username", "x"),
+        ("ca_certificate", "x"),
+        ("auth_mechanism", "LOGIN"),
+    ],
 )
 def test_a_row_changed_by_sql_does_not_open(host: Host, add: Add, column: str, value: object) -> None:
     """Whoever can write to the database cannot redirect the password (T10, T13)."""

@@ -1,26 +1,33 @@
-"""A display name with an address, read strictly: no reader may find another address in it (RFC 5322 §3.4)."""
+"""A display name with an address, read strictly: no reader may find another address in it (RFC 5322 §3.4).
+
+What a form takes and what is sent are read here, by the same rules: an address that can be saved can be sent.
+"""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.headerregistry import Address
+from enum import Enum, auto
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
 import idna
 
-from ..errors import MessageRefused
-from ..i18n import gettext as _
+from .errors import MessageRefused
+from .i18n import gettext as _
 from .safe_text import collapse, unsafe_character
 
 #: RFC 5321 §4.5.3.1: the longest local part, domain and path (without its angle brackets), in octets.
 LOCAL_LIMIT, DOMAIN_LIMIT, ADDRESS_LIMIT = 64, 255, 254
 
 # Without "%" and "!": relays once took them for routes, and readers still differ (RFC 5321 appendix C).
-_DOT_ATOM = re.compile(r"[A-Za-z0-9#$&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9#$&'*+/=?^_`{|}~-]+)*")
+# Letters beyond ASCII are those of RFC 6531; which of them are fine, :func:`_local_part` looks at one by one.
+_ATOM = r"[A-Za-z0-9#$&'*+/=?^_`{|}~\u0080-\U0010ffff-]+"
+_DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _ESCAPE = re.compile(r"\\(.)")
@@ -33,6 +40,11 @@ class Mailbox:
 
     name: str
     address: str
+
+    @property
+    def is_ascii(self) -> bool:
+        """Whether every server takes the address; another one needs the extension SMTPUTF8 (RFC 6531)."""
+        return self.address.isascii()
 
     @property
     def key(self) -> str:
@@ -84,44 +96,100 @@ def recover(text: str) -> Mailbox:
     return mailbox(_unquoted(name.strip(" ")), address)
 
 
-def parse_address(text: str) -> str:
-    """Check an addr-spec and return it with the domain in A-labels (UTS #46, IDNA 2008); ASCII keeps its case.
+class Fault(Enum):
+    """What is wrong with a text that is no address."""
 
-    Quoted local parts are refused: few servers take them, and readers differ about them.
+    CONTROL = auto()
+    SHAPE = auto()
+    LOCAL = auto()
+    LOCAL_TOO_LONG = auto()
+    ROUTE = auto()
+    DOMAIN = auto()
+    TOO_LONG = auto()
+
+
+class NotAnAddress(ValueError):
+    """The text is no addr-spec that every reader understands alike; ``fault`` tells why."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.name)
+        self.fault = fault
+
+
+def parse_address(text: str) -> str:
+    """Check an addr-spec and return it as :func:`addr_spec` does; blanks around it are dropped.
 
     :raises MessageRefused: with what is wrong, as a sentence.
     """
     _refuse_unsafe(text)
-    text = text.strip(" ")
+    try:
+        return addr_spec(text.strip(" "))
+    except NotAnAddress as error:
+        fault = error.fault
+    match fault:
+        case Fault.SHAPE:
+            sentence = _('"%(text)s" is not an e-mail address: write it like name@example.org.', text=text)
+        case Fault.DOMAIN:
+            sentence = _('"%(text)s" is not one e-mail address: the part after the @ is wrong.', text=text)
+        case Fault.TOO_LONG:
+            sentence = _('"%(text)s" is too long for an e-mail address.', text=text)
+        case _:
+            sentence = _('"%(text)s" is not one e-mail address: the part before the @ is wrong.', text=text)
+    raise MessageRefused(sentence)
+
+
+def addr_spec(text: str) -> str:
+    """Check an addr-spec and return it with the domain in A-labels (UTS #46, IDNA 2008) and the local part in form C.
+
+    ASCII stays as it is. Local parts beyond ASCII are fine (RFC 6531); whether a server takes them shows when it is
+    asked. Quoted ones are refused: few servers take them, and readers differ about them.
+
+    :raises NotAnAddress: it is none, or more than one.
+    """
+    if unsafe_character(text):
+        raise NotAnAddress(Fault.CONTROL)
     local, at, domain = text.rpartition("@")
     if not at or not local or not domain:
-        raise MessageRefused(_('"%(text)s" is not an e-mail address: write it like name@example.org.', text=text))
-    if not local.isascii():
-        raise MessageRefused(
-            _(
-                '"%(text)s" has letters before the @ that most mail servers do not take.',
-                text=text,
-            )
-        )
-    encoded_word = local.startswith("=?") and local.endswith("?=")
-    if not _DOT_ATOM.fullmatch(local) or encoded_word or len(local) > LOCAL_LIMIT:
-        raise MessageRefused(_('"%(text)s" is not one e-mail address: the part before the @ is wrong.', text=text))
-    address = f"{local}@{_domain(domain, text)}"
-    if len(address) > ADDRESS_LIMIT:
-        raise MessageRefused(_('"%(text)s" is too long for an e-mail address.', text=text))
+        raise NotAnAddress(Fault.SHAPE)
+    local, checked = _local_part(local), _checked_domain(domain)
+    if not checked:
+        raise NotAnAddress(Fault.DOMAIN)
+    address = f"{local}@{checked}"
+    if len(address.encode()) > ADDRESS_LIMIT:
+        raise NotAnAddress(Fault.TOO_LONG)
     return address
 
 
-def _domain(domain: str, text: str) -> str:
-    checked = _checked_domain(domain)
-    if not checked:
-        raise MessageRefused(_('"%(text)s" is not one e-mail address: the part after the @ is wrong.', text=text))
-    return checked
+def _local_part(local: str) -> str:
+    local = unicodedata.normalize("NFC", local)  # RFC 6532 §3.1
+    if len(local.encode()) > LOCAL_LIMIT:
+        raise NotAnAddress(Fault.LOCAL_TOO_LONG)
+    # The compatibility form is what some readers compare: a wide percent sign is to them what the plain one is.
+    compatible = unicodedata.normalize("NFKC", local)
+    if "%" in compatible or "!" in compatible:
+        raise NotAnAddress(Fault.ROUTE)
+    encoded_word = "=?" in local and "?=" in local
+    if encoded_word or not all(_DOT_ATOM.fullmatch(form) for form in (local, compatible)):
+        raise NotAnAddress(Fault.LOCAL)
+    if not local.isascii() and not all(map(_is_readable, local.split("."))):
+        raise NotAnAddress(Fault.LOCAL)
+    return local
+
+
+def _is_readable(atom: str) -> bool:
+    """Whether an atom has letters, marks, digits, punctuation and symbols only, and does not begin with a mark.
+
+    A mark would change the sign before it; blanks and signs without a shape make two addresses look like one.
+    """
+    kinds = [unicodedata.category(sign)[0] for sign in atom]
+    return kinds[0] != "M" and not {"C", "Z"}.intersection(kinds)
 
 
 @lru_cache(maxsize=512)
 def _checked_domain(domain: str) -> str:
     """Return the domain in A-labels, or an empty text if it is none."""
+    if len(domain) > DOMAIN_LIMIT:
+        return ""  # before anything is computed of it
     if domain.startswith("[") and domain.endswith("]"):
         return domain if _is_literal(domain[1:-1]) else ""
     try:
@@ -133,8 +201,7 @@ def _checked_domain(domain: str) -> str:
                 idna.ulabel(label)
     except UnicodeError:  # idna's errors are of this kind
         return ""
-    fine = all(_LABEL.fullmatch(label) for label in labels) and not labels[-1].isdigit() and len(domain) <= DOMAIN_LIMIT
-    return domain if fine else ""
+    return domain if all(_LABEL.fullmatch(label) for label in labels) and not labels[-1].isdigit() else ""
 
 
 def _is_literal(text: str) -> bool:
