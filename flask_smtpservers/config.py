@@ -35,6 +35,11 @@ class Settings:
     :param external_url: the app's public base URL, for links made outside a request.
     :param deadline_seconds: the longest that a synchronous send may take.
     :param test_deadline_seconds: the longest that "Test SMTP Settings" may take.
+    :param pool_size: the most connections with one server at once, in this process.
+    :param pool_idle_seconds: how long a connection may wait for the next message.
+    :param pool_age_seconds: how long a connection may be used.
+    :param pool_messages: the most messages over one connection.
+    :param pool_idle_total: the most connections that wait, of all servers together.
     :param max_recipients: the most recipients that one message may have.
     :param max_message_bytes: the largest message that is sent, in bytes.
     :param pages: False registers no pages (then ``access`` is not needed).
@@ -54,6 +59,11 @@ class Settings:
     external_url: str | None = None
     deadline_seconds: float = 60.0
     test_deadline_seconds: float = 20.0
+    pool_size: int = 8
+    pool_idle_seconds: float = 45.0
+    pool_age_seconds: float = 300.0
+    pool_messages: int = 100
+    pool_idle_total: int = 32
     max_recipients: int = 1000
     max_message_bytes: int = 25 * 1024 * 1024
     pages: bool = True
@@ -157,6 +167,11 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "external_url": _text,
     "deadline_seconds": _positive(float),
     "test_deadline_seconds": _positive(float),
+    "pool_size": _positive(int),
+    "pool_idle_seconds": _positive(float),
+    "pool_age_seconds": _positive(float),
+    "pool_messages": _positive(int),
+    "pool_idle_total": _positive(int),
     "max_recipients": _positive(int),
     "max_message_bytes": _positive(int),
     "pages": _flag,

@@ -118,6 +118,9 @@ class SendError(SMTPServersError, SMTPException):
 
     #: Whether errors of this class are lasting when the server gave no reply code.
     permanent_without_code: ClassVar[bool] = False
+    #: Whether any of the message's content had been handed to the system for sending. If not, the server cannot have
+    #: the message, and sending it again cannot deliver it twice.
+    content_sent: bool = False
 
     def __init__(
         self,
@@ -212,9 +215,14 @@ class ProtocolError(SendError, SMTPServerDisconnected):
 
 
 class NotOffered(SendError, SMTPNotSupportedError):
-    """The server does not offer what the settings demand: STARTTLS, AUTH, or a mechanism."""
+    """The server does not offer what the settings demand: STARTTLS, AUTH, or a mechanism.
+
+    ``offered`` is what it offers in place of the mechanism, and ``wanted`` the one that the settings name, if they do.
+    """
 
     permanent_without_code = True
+    wanted: str = ""
+    offered: tuple[str, ...] = ()
 
 
 class AuthenticationFailed(SendError, SMTPAuthenticationError):
@@ -252,3 +260,5 @@ class InDoubt(SendError, SMTPServerDisconnected):
 
     Sending it again may deliver it twice (RFC 1047).
     """
+
+    content_sent = True

@@ -61,21 +61,24 @@ class Incomplete(MessageRefused, AssertionError):
 class ServerConnection(Connection):
     """Flask-Mail's connection, through which each message finds its own server.
 
-    Nothing is connected before the first message. Inside a ``with`` block the sessions stay open and are used again.
+    Nothing is connected before the first message. Sessions belong to the app's pool, and stay open after the block.
     ``host`` stays None. If a caller puts an object there, messages go to its ``sendmail``, as in Flask-Mail.
     """
 
     def __init__(self, mail: Any, app: Flask) -> None:
         super().__init__(mail)
         self._app = app
-        self._inside = False
         self._dispatcher = Dispatcher(
-            app, state_of(app), _builtin_from(mail), entering=self._entering, debug=bool(mail.debug)
+            app,
+            state_of(app),
+            _builtin_from(mail),
+            entering=self._entering,
+            debug=bool(mail.debug),
+            messages=mail.max_emails if isinstance(mail.max_emails, int) and mail.max_emails > 0 else None,
         )
 
     def __enter__(self) -> ServerConnection:
         self.num_emails = 0
-        self._inside = True
         return self
 
     def __exit__(
@@ -84,16 +87,14 @@ class ServerConnection(Connection):
         exc_value: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        self._inside = False
-        self._dispatcher.close()
         if self.host is not None:
             # Whatever the server says to QUIT, it has taken what it has taken. SMTPException is an OSError.
             with suppress(OSError):
                 self.host.quit()
 
     def configure_host(self) -> None:  # type: ignore[override]
-        """Forget the open sessions. Hosts call this to connect anew; the next message does that by itself."""
-        self._dispatcher.close()
+        """Close the sessions. Hosts call this to connect anew; the next message does that by itself."""
+        self._dispatcher.renew()
 
     def send(self, message: Message, envelope_from: str | tuple[str, str] | None = None) -> None:
         """Verify and send a message, as Flask-Mail does.
@@ -156,11 +157,7 @@ class ServerConnection(Connection):
 
     def _send_as_planned(self, message: Message, plan: Plan, envelope_from: object) -> Delivery:
         own = any(getattr(type(message), name, None) is not getattr(Message, name) for name in ("as_bytes", "_message"))
-        try:
-            return self._dispatcher.send(message, plan, envelope_from=envelope_from, own_serialiser=own)
-        finally:
-            if not self._inside:
-                self._dispatcher.close()
+        return self._dispatcher.send(message, plan, envelope_from=envelope_from, own_serialiser=own)
 
     def _send_by_host(self, message: Message, envelope_from: str | tuple[str, str] | None) -> Delivery:
         """Use what the caller put into ``host``, in exactly the way in which Flask-Mail does."""
@@ -179,11 +176,10 @@ class ServerConnection(Connection):
         return Delivery(server_name="", server_id=None, recipients=tuple(outcomes), message_id=message.msgId)
 
     def _count(self) -> None:
-        """After ``MAIL_MAX_EMAILS`` messages begin with new sessions."""
+        """Count as Flask-Mail does. The pool sees to it that no session carries more than ``MAIL_MAX_EMAILS``."""
         self.num_emails += 1
         if self.num_emails == self.mail.max_emails:
             self.num_emails = 0
-            self._dispatcher.close()
 
     def _entering(self) -> AbstractContextManager[Any]:
         """Return the app's context if another one, or none, is current; the one that is there keeps its db session."""

@@ -15,6 +15,7 @@ from .servers.keyring import Keyring
 from .servers.store import ServerStore
 from .smtp.guard import Guard
 from .smtp.network import Network
+from .smtp.pool import Pool
 
 #: The key in ``app.extensions``.
 EXTENSION_KEY = "smtpservers"
@@ -24,6 +25,7 @@ EXTENSION_KEY = "smtpservers"
 class AppState:
     """Everything of one app; lives in ``app.extensions["smtpservers"]``.
 
+    :param pool: the open SMTP sessions.
     :param access: the host's word on who may do what; None while the pages are switched off.
     :param owner: names the person of the current request (an id), or None for nobody.
     :param tenant: names the tenant of the current request, or None.
@@ -35,6 +37,7 @@ class AppState:
     drafts: Drafts
     guard: Guard
     network: Network
+    pool: Pool
     access: AccessPolicy | None
     owner: Callable[[], str | None]
     tenant: Callable[[], str | None]

@@ -67,6 +67,7 @@ def hosting(
     try:
         yield Host(app, db, mail, smtp)
     finally:
+        state_of(app).pool.close()
         with app.app_context():
             _look_for_leaks(app, db)
             db.session.remove()

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ..diagnosis.check import check, not_started
 from ..diagnosis.context import Context, context_of
 from ..diagnosis.probes import Surroundings
-from ..errors import SecretUnreadable, SMTPServersError
+from ..errors import MessageRefused, SecretUnreadable, SMTPServersError
 from ..findings import Step, StepState
+from ..mailbox import parse_address
 from ..providers.catalog import provider
 from ..secret import Secret
 from ..servers.endpoints import endpoint_from
@@ -21,7 +22,7 @@ from ..servers.vault import referenced
 from ..smtp.deadline import Deadline
 from ..smtp.endpoint import Endpoint, Security
 from ..smtp.session import Session
-from .sender import decide_sender
+from .sender import Sender, decide_sender
 from .trial_message import trial_message
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def try_server(
     :raises InvalidServer: the fields are wrong (at once, before the first step).
     :raises MessageRefused: the recipient is no single address (likewise).
     """
+    if recipient:
+        parse_address(recipient)
     if isinstance(server, ServerProfile):
         return _kept(state, server, _stored(state, server, recipient))
     values = clean(server, base=base, rules=FieldRules.of(state.settings, operator=operator)).values
@@ -94,16 +97,10 @@ def _run(
 ) -> Iterator[Step]:
     endpoint = endpoint_from(profile, state.settings, password=password, client_key=key)
     deadline = Deadline(state.settings.test_deadline_seconds)
-    sender = decide_sender(None, is_default=True, server=profile, app_name=state.settings.app_name)
-    content = None
-    if recipient:
-        content = trial_message(
-            sender=sender.header,
-            recipient=recipient,
-            reply_to=sender.reply_to.address if sender.reply_to else "",
-            app_name=state.settings.app_name,
-            server=profile,
-        )
+    try:
+        sender, content = _letter(state, profile, recipient)
+    except MessageRefused as error:  # the row was changed behind our back
+        return _refused(state, profile, error, recipient)
     around = Surroundings(
         endpoint,
         network=state.network,
@@ -123,6 +120,22 @@ def _run(
     )
 
 
+def _letter(state: AppState, profile: ServerProfile, recipient: str) -> tuple[Sender, bytes | None]:
+    """Return the sender, and the test message if there is a recipient.
+
+    :raises MessageRefused: the sender or the address for replies is none.
+    """
+    app_name = state.settings.app_name
+    sender = decide_sender(None, is_default=True, server=profile, app_name=app_name)
+    if not recipient:
+        return sender, None
+    reply_to = sender.reply_to.address if sender.reply_to else ""
+    content = trial_message(
+        sender=sender.header, recipient=recipient, reply_to=reply_to, app_name=app_name, server=profile
+    )
+    return sender, content
+
+
 def _known_good(state: AppState, profile: ServerProfile) -> Endpoint | None:
     """Find another server of the app that passed its last test and whose certificate a public authority issued."""
     try:
@@ -136,8 +149,8 @@ def _known_good(state: AppState, profile: ServerProfile) -> Endpoint | None:
     return None
 
 
-def _refused(state: AppState, profile: ServerProfile, error: SecretUnreadable, recipient: str) -> Iterator[Step]:
-    """Yield the steps of a run that ends before it begins, because a stored secret cannot be read."""
+def _refused(state: AppState, profile: ServerProfile, error: SMTPServersError, recipient: str) -> Iterator[Step]:
+    """Yield the steps of a run that ends before it begins: a secret cannot be read, or the sender is no address."""
     endpoint = endpoint_from(profile, state.settings, password=None, client_key=None)
     return not_started(
         error,

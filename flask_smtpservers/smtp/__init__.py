@@ -18,6 +18,7 @@ from .hostname import host_error, ip_literal
 from .inspection import peer_certificate
 from .limits import Limits
 from .network import Address, LocalName, Network, SystemNetwork
+from .pool import Loan, Pool, PoolLimits
 from .reply import Reply
 from .session import Progress, Session
 from .tls import TLSFacts, check_key_pair, check_pem_bundle, client_context
@@ -31,8 +32,11 @@ __all__ = [
     "Envelope",
     "Guard",
     "Limits",
+    "Loan",
     "LocalName",
     "Network",
+    "Pool",
+    "PoolLimits",
     "Progress",
     "Receipt",
     "Reply",

@@ -1,114 +1,111 @@
-"""Signing in: AUTH PLAIN and AUTH LOGIN (RFC 4954, RFC 4616), one attempt with one mechanism.
+"""Signing in (RFC 4954): one attempt with one mechanism; a refusal is final, and no other mechanism is tried after it.
 
-The password, and whatever it is encoded into, lives only in frames that are gone when an exception leaves this module,
-so that no traceback, log or error tracker can show it.
+The password or token, and whatever it is encoded into, lives only in frames that are gone when an exception leaves this
+module, so that no traceback, log or error tracker can show it.
 """
 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Collection, Iterator
-from urllib.parse import quote, quote_plus
+from collections.abc import Callable, Collection
 
-from ..errors import AuthenticationFailed, NotOffered, SendError
+from ..errors import AuthenticationFailed, NotOffered, SendError, SMTPServersError
 from ..findings import Stage
 from ..i18n import gettext as _
 from ..secret import Secret
-from .reply import Reply, printable
+from .endpoint import Endpoint
+from .mechanisms import CramMD5, Login, Mechanism, OAuthBearer, Plain, SignInError, XOAuth2
+from .reply import Reply
+from .scram import ScramSHA1, ScramSHA256
+from .scrubbing import Scrubber
 from .transcript import MASK
 
-#: Our mechanisms, the better first. PLAIN takes one round trip; both show the password to the server alike.
-MECHANISMS = ("PLAIN", "LOGIN")
+_KINDS: dict[str, type[Mechanism]] = {
+    kind.name: kind for kind in (Plain, Login, XOAuth2, OAuthBearer, CramMD5, ScramSHA256, ScramSHA1)
+}
 
-#: The shortest beginning of an encoded secret that is masked in a reply: servers cut what they quote.
-_SHORTEST_PREFIX = 8
+#: All mechanisms that an endpoint may name.
+MECHANISMS = tuple(_KINDS)
 
-#: ``exchange(line, shown, scrub)`` sends ``line``, which the transcript shows as ``shown``, and returns the reply with
-#: ``scrub`` applied to each of its lines.
+#: Those that take a password.
+PASSWORD_MECHANISMS = tuple(name for name, kind in _KINDS.items() if not kind.uses_token)
+
+#: What is chosen where nobody says, the better first. PLAIN takes one round trip and LOGIN three; both show the
+#: password to the server alike. The others hide it, but a server that offers them may not have them for every account.
+AUTOMATIC = ("PLAIN", "LOGIN")
+AUTOMATIC_WITH_TOKEN = ("XOAUTH2", "OAUTHBEARER")
+
+#: The longest command line, CRLF included (RFC 5321 §4.5.3.1.4): an initial response that does not fit goes on a line
+#: of its own, to which that limit does not apply (RFC 4954 §4).
+_COMMAND_LINE = 512
+
+#: Those that are used only if an endpoint names them, the stronger first.
+ON_DEMAND = ("SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5")
+
+#: A server may offer as many mechanisms as it likes, but an error names no more.
+_MOST_NAMES = 20
+
+#: ``exchange(line, shown, scrub)`` sends ``line``, which the transcript shows as ``shown``, and returns the reply as it
+#: came; the transcript shows it with ``scrub`` applied to each of its lines.
 Exchange = Callable[[str, str, Callable[[str], str]], Reply]
 
 
-def choose_mechanism(offered: Collection[str]) -> str:
+def choose_mechanism(offered: Collection[str], *, fixed: str = "", token: bool = False) -> str:
     """Return the mechanism to use.
 
     :param offered: the parameters of the server's AUTH keyword.
-    :raises NotOffered: the server offers none that we know.
+    :param fixed: the one that the settings name; empty chooses by itself.
+    :param token: whether there is an access token and no password.
+    :raises NotOffered: the server does not offer it, or none that is chosen by itself; ``wanted`` and ``offered`` tell.
     """
-    for mechanism in MECHANISMS:
-        if mechanism in offered:
+    wanted = (fixed,) if fixed else AUTOMATIC_WITH_TOKEN if token else AUTOMATIC
+    for mechanism in wanted:
+        if mechanism in offered and mechanism in _KINDS:
             return mechanism
-    names = ", ".join(sorted(offered)) or _("none")
-    text = _("The server offers no way of signing in that is supported here; it offers: %(names)s.", names=names)
-    raise NotOffered(text, stage=Stage.AUTH)
+    names = ", ".join(sorted(offered)[:_MOST_NAMES]) or _("none")
+    if fixed and fixed in offered:
+        text = _("The sign-in method %(method)s is not known here.", method=fixed)
+    elif fixed:
+        text = _("The server does not offer %(method)s; it offers: %(names)s.", method=fixed, names=names)
+    elif token:
+        text = _("The server offers neither XOAUTH2 nor OAUTHBEARER; it offers: %(names)s.", names=names)
+    else:
+        text = _("The server offers neither PLAIN nor LOGIN; it offers: %(names)s.", names=names)
+    error = NotOffered(text, stage=Stage.AUTH)
+    error.wanted, error.offered = fixed, tuple(offered)[:_MOST_NAMES]
+    raise error
 
 
-def credentials_error(username: str, password: Secret | None) -> str | None:
-    """Say why these credentials cannot be sent; None if they can."""
-    if password is None:
-        return _("There is a user name but no password.")
-    if any(_is_unfit(character) for character in username + password.reveal()):
-        return _("The user name or the password holds a control character.")
-    return None
-
-
-def _is_unfit(character: str) -> bool:
-    """Control characters, and halves of surrogate pairs, which have no encoding."""
-    return ord(character) < 32 or ord(character) == 127 or "\ud800" <= character <= "\udfff"
-
-
-def authenticate(exchange: Exchange, mechanism: str, username: str, password: Secret | None) -> None:
+def authenticate(exchange: Exchange, mechanism: str, endpoint: Endpoint) -> None:
     """Sign in, once.
 
     :param exchange: sends one line and returns the reply.
     :param mechanism: one of :data:`MECHANISMS`.
+    :param endpoint: has the user name, and the password or the token; the token is asked for here, once.
     :raises AuthenticationFailed: the server did not accept (its words are scrubbed of the password), or the credentials
-        cannot be sent at all; then nothing was.
+        cannot be sent at all; then nothing was. With a ``code`` of 3yz the exchange has been left in the middle.
     :raises SendError: the connection failed meanwhile.
     """
-    error = credentials_error(username, password)
-    if error or password is None:
-        raise AuthenticationFailed(error or "", stage=Stage.AUTH, permanent=True)
-    outcome = _attempt(exchange, mechanism, username, password)
-    if isinstance(outcome, BaseException):
+    outcome = _attempt(exchange, mechanism, endpoint)
+    if outcome is not None:
         raise outcome
-    if outcome.code != 235:
-        raise _refused(outcome)
 
 
-def _refused(reply: Reply) -> AuthenticationFailed:
-    if reply.intermediate:
-        text = _("The server asked for more than a user name and a password.")
-    elif reply.transient:
-        text = _("The server could not check the user name and password now.")
-    else:
-        text = _("The server did not accept the user name and password.")
-    return AuthenticationFailed(
-        text,
-        stage=Stage.AUTH,
-        code=reply.code,
-        enhanced=reply.enhanced,
-        reply=reply.excerpt,
-        permanent=not reply.transient,
-    )
-
-
-def _attempt(exchange: Exchange, mechanism: str, username: str, password: Secret) -> Reply | BaseException:
-    """Do the rounds; an exception is returned, not raised, without the frames and the context that know the secret."""
-    scrub = _Scrubber(username, password.reveal())
+def _attempt(exchange: Exchange, name: str, endpoint: Endpoint) -> BaseException | None:
+    """Sign in; a failure is returned, not raised, without the frames and the context that know the secret."""
     try:
-        reply: Reply | None = None
-        for line, shown in _lines(mechanism, username, password.reveal()):
-            if reply is None or reply.code == 334:
-                reply = exchange(line, shown, scrub)
-    except SendError as error:
-        error.reply = scrub(error.reply)
-        error.smtp_error = error.reply.encode("ascii", "replace")
+        if name not in _KINDS:
+            return RuntimeError(f"no mechanism {name}")
+        secret = _secret_for(_KINDS[name], endpoint)
+        return _Attempt(exchange, _KINDS[name](endpoint, secret)).run()
+    except SignInError as error:
+        return AuthenticationFailed(str(error), stage=Stage.AUTH, permanent=True)
+    except SMTPServersError as error:
         return _stripped(error)
     except Exception as error:  # noqa: BLE001 - a bug of ours: its arguments may hold anything, so only its kind is told
         return RuntimeError(f"signing in failed with {type(error).__name__}")
     except BaseException as error:  # noqa: BLE001 - raised again by the caller, without its frames
         return _stripped(error)
-    return reply or RuntimeError(f"no mechanism {mechanism}")
 
 
 def _stripped(error: BaseException) -> BaseException:
@@ -116,45 +113,131 @@ def _stripped(error: BaseException) -> BaseException:
     return error
 
 
-def _lines(mechanism: str, username: str, secret: str) -> Iterator[tuple[str, str]]:
-    """Yield what to send in each round, and how the transcript shows it. Prompts may say what they like."""
-    if mechanism == "PLAIN":
-        response = _base64(f"\0{username}\0{secret}")
-        yield f"AUTH PLAIN {response}", f"AUTH PLAIN {MASK}"
-        # Some servers ignore the initial response and ask for it once more (RFC 4954 §4).
-        yield response, MASK
-    elif mechanism == "LOGIN":
-        yield "AUTH LOGIN", "AUTH LOGIN"
-        yield _base64(username), MASK
-        yield _base64(secret), MASK
+def _secret_for(kind: type[Mechanism], endpoint: Endpoint) -> str:
+    """Return the password or the token.
+
+    :raises SignInError: there is none, or it cannot be sent.
+    """
+    if kind.uses_token:
+        if endpoint.token is None:
+            raise SignInError(_("There is a user name but no access token."))
+        secret = _asked(endpoint.token)
+    elif endpoint.password is None:
+        raise SignInError(_("There is a user name but no password."))
+    else:
+        secret = endpoint.password.reveal()
+        if any(map(_is_unfit, secret)):
+            raise SignInError(_("The user name or the password holds a control character."))
+    if any(map(_is_unfit, endpoint.username)):
+        raise SignInError(_("The user name or the password holds a control character."))
+    return secret
 
 
-def _base64(text: str) -> str:
-    return b64encode(text.encode()).decode("ascii")
+def _is_unfit(character: str) -> bool:
+    """Control characters, and halves of surrogate pairs, which have no encoding."""
+    return ord(character) < 32 or ord(character) == 127 or "\ud800" <= character <= "\udfff"
 
 
-class _Scrubber:
-    """Masks a password in what a server says, in the spellings in which it may quote it back."""
+def _asked(token: Callable[[], Secret]) -> str:
+    try:
+        return token().reveal()
+    except SMTPServersError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whoever fetches tokens may put anything into its errors
+        text = _("The access token could not be had (%(kind)s).", kind=type(error).__name__)
+        raise AuthenticationFailed(text, stage=Stage.AUTH, permanent=False) from None
 
-    def __init__(self, username: str, secret: str) -> None:
-        data = secret.encode()
-        tokens = (f"\0{username}\0{secret}", f"{username}\0{secret}", secret)
-        percent = {quote(secret), quote(secret, safe=""), quote_plus(secret)}
-        plain = {secret, printable(data), *percent, *(form.lower() for form in percent - {secret})}
-        self._encoded = [*(_base64(token).rstrip("=") for token in tokens), data.hex(), data.hex().upper()]
-        self._forms = sorted({*plain, *self._encoded} - {""}, key=len, reverse=True)
 
-    def __call__(self, text: str) -> str:
-        for form in self._forms:
-            text = text.replace(form, MASK)
-        for form in self._encoded:
-            text = self._mask_beginning(text, form)
-        return text
+class _Attempt:
+    """The rounds of one AUTH command. It knows the secret: nothing outside of :func:`_attempt` may hold it."""
 
-    @staticmethod
-    def _mask_beginning(text: str, form: str) -> str:
-        """Servers cut what they quote: mask the longest beginning of ``form`` that stands in ``text``."""
-        for size in range(len(form), _SHORTEST_PREFIX - 1, -1):
-            if form[:size] in text:
-                return text.replace(form[:size], MASK)
-        return text
+    def __init__(self, exchange: Exchange, mechanism: Mechanism) -> None:
+        self._exchange = exchange
+        self._mechanism = mechanism
+        #: What the client says first, until the server has taken it.
+        self._unsaid = mechanism.initial()
+        self._was_sent = False
+
+    def run(self) -> SendError | None:
+        """Return how it failed, if it did."""
+        try:
+            return self._go_on(self._open())
+        except SendError as error:
+            error.reply = self._scrub(error.reply)
+            error.smtp_error = error.reply.encode("ascii", "replace")
+            _stripped(error)
+            return error
+
+    def _open(self) -> Reply:
+        """Send AUTH, with the initial response if there is one and it fits."""
+        command = f"AUTH {self._mechanism.name}"
+        line = f"{command} {_base64(self._unsaid)}" if self._unsaid else command
+        self._was_sent = self._unsaid is not None and len(line) + len("\r\n") <= _COMMAND_LINE
+        if self._was_sent:
+            return self._exchange(line, f"{command} {MASK}", self._scrub)
+        return self._exchange(command, command, self._scrub)
+
+    def _go_on(self, reply: Reply) -> SendError | None:
+        """Answer challenges until the server decides, or the mechanism has no more to say."""
+        try:
+            for _round in range(self._mechanism.responses):
+                response = self._response(reply.text) if reply.code == 334 else None
+                if response is None:
+                    break
+                reply = self._exchange(_base64(response), MASK if response else "", self._scrub)
+            if reply.code == 235:
+                self._mechanism.conclude()
+                return None
+        except SignInError as error:
+            return self._failed(str(error), reply)
+        return self._failed(self._refusal(reply), reply)
+
+    def _response(self, challenge: str) -> bytes | None:
+        """Return the mechanism's answer; that which was to come first, if the server has not taken it yet.
+
+        Some servers ignore the initial response and ask for it with an empty challenge.
+        """
+        asks_for_first = not self._was_sent or not challenge or not self._mechanism.reads_challenges
+        if self._unsaid is not None and asks_for_first:
+            response, self._unsaid = self._unsaid, None
+            return response
+        self._unsaid = None
+        return self._mechanism.respond(challenge)
+
+    def _refusal(self, reply: Reply) -> str:
+        mechanism = self._mechanism
+        remark = self._scrub(mechanism.remark)
+        if reply.intermediate:
+            return _("The server asked for more than %(method)s foresees.", method=mechanism.name)
+        if reply.positive:
+            return _("The server answered neither yes nor no to the sign-in.")
+        if mechanism.uses_token:
+            if reply.transient:
+                return _("The server could not check the access token now.")
+            if remark:
+                return _("The server did not accept the access token: %(remark)s.", remark=remark)
+            return _("The server did not accept the access token.")
+        if reply.transient:
+            return _("The server could not check the user name and password now.")
+        if remark:
+            return _("The server did not accept the user name and password: %(remark)s.", remark=remark)
+        return _("The server did not accept the user name and password.")
+
+    def _failed(self, text: str, reply: Reply) -> AuthenticationFailed:
+        clean = Reply(reply.code, tuple(map(self._scrub, reply.lines)))
+        return AuthenticationFailed(
+            text,
+            stage=Stage.AUTH,
+            code=clean.code,
+            enhanced=clean.enhanced,
+            reply=clean.excerpt,
+            permanent=not clean.transient,
+        )
+
+    def _scrub(self, text: str) -> str:
+        """Mask what is known of the secret by now; what is derived from it comes to be round by round."""
+        return Scrubber(self._mechanism.confidential)(text)
+
+
+def _base64(data: bytes) -> str:
+    return b64encode(data).decode("ascii")

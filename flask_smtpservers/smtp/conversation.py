@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ..errors import ProtocolError, SendError
@@ -16,6 +17,14 @@ from .stream import Stream
 from .transcript import Transcript
 
 E = TypeVar("E", bound=SendError)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command line, and the stage that it belongs to."""
+
+    stage: Stage
+    line: str
 
 
 class Conversation:
@@ -58,21 +67,24 @@ class Conversation:
 
         :raises SendError: in place of the system's own errors.
         """
-        self._stage = stage
-        if self._stream is not None:
-            self._stream.stage = stage
+        self._reach(stage)
         try:
             yield
         except SendError as error:
             self._give_up(error)
             raise
         except OSError as error:
-            failed = failure(error, stage, self.endpoint.host)
+            failed = failure(error, self._stage, self.endpoint.host)
             self._give_up(failed)
             raise failed from error
         except BaseException:
             self.drop()
             raise
+
+    def _reach(self, stage: Stage) -> None:
+        self._stage = stage
+        if self._stream is not None:
+            self._stream.stage = stage
 
     def _give_up(self, error: SendError) -> None:
         error.server = self.endpoint.name
@@ -85,16 +97,51 @@ class Conversation:
         """Send one command and return its reply. A 421 ends the session (RFC 5321 §3.8).
 
         :param shown: how the transcript shows the line, if not as it is.
-        :param scrub: applied to each line of the reply before anybody sees it.
+        :param scrub: applied to each line of the reply before the transcript shows it; what is returned is the reply
+            as it came.
         """
         with self.at(stage):
             self.stream.expect_silence()
             self.transcript.add("C", line if shown is None else shown)
             self.stream.write(f"{line}\r\n".encode())
             reply = self.stream.read_reply()
-        if scrub is not None:
-            reply = Reply(reply.code, tuple(map(scrub, reply.lines)))
-        return self.heard(reply)
+        self.heard(reply if scrub is None else Reply(reply.code, tuple(map(scrub, reply.lines))))
+        return reply
+
+    def flight(self, commands: Sequence[Command]) -> tuple[list[Reply], SendError | None]:
+        """Send several commands at once and read their replies (RFC 2920).
+
+        A failure does not make us forget what was answered before it: a refusal says more than the hang-up after it.
+
+        :returns: the replies, in order; and the failure, if there was one. There are fewer replies than commands after
+            a failure or a 421. If there is a failure although there are as many, the server talked out of turn.
+        """
+        replies: list[Reply] = []
+        try:
+            with self.at(commands[0].stage):
+                self.stream.expect_silence()
+                self._take_off(commands, replies)
+                incoming = self.stream.read_replies(len(commands))
+                for command in commands:
+                    self._reach(command.stage)
+                    reply = next(incoming, None)
+                    if reply is None:
+                        break
+                    replies.append(self.heard(reply))
+                if self.connected:
+                    self.stream.expect_silence()
+        except SendError as error:
+            return replies, error
+        return replies, None
+
+    def _take_off(self, commands: Sequence[Command], replies: list[Reply]) -> None:
+        for command in commands:
+            self.transcript.add("C", command.line)
+        try:
+            self.stream.write("".join(f"{command.line}\r\n" for command in commands).encode())
+        except OSError as error:
+            replies += map(self.heard, self.stream.last_words(error)[: len(commands)])
+            raise
 
     def heard(self, reply: Reply) -> Reply:
         """Note a reply in the transcript; a 421 closes the connection."""
@@ -105,6 +152,19 @@ class Conversation:
         if reply.code == 421:
             self.drop()
         return reply
+
+    def undisturbed(self) -> bool:
+        """Tell whether the server has said nothing and not hung up since it was last asked; otherwise close.
+
+        What it sent has arrived by now, so this neither waits nor asks; only a lost connection is not seen.
+        """
+        try:
+            with self.at(self._stage):
+                self.stream.peek()
+                self.stream.expect_silence()
+        except SendError:
+            return False
+        return True
 
     def refusal(self, kind: type[E], text: str, stage: Stage, reply: Reply | None = None, **more: Any) -> E:
         """Make the error for what the server replied, or for what we decided without it."""

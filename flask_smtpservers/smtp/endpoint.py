@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -31,6 +32,11 @@ class Endpoint:
     :param name: what to call it in errors.
     :param host: host name (A-labels) or IP literal.
     :param username: empty for a server that needs no login.
+    :param token: gives an access token for ``username`` (XOAUTH2, OAUTHBEARER). It is called once whenever a session
+        signs in with such a mechanism, must set its own limit in time, and may raise errors of this package, which are
+        passed on; of any other only the kind is told.
+    :param mechanism: the sign-in method to use, e.g. ``CRAM-MD5``. Empty chooses PLAIN, else LOGIN; or, with a token
+        and without a password, XOAUTH2, else OAUTHBEARER.
     :param timeout_seconds: the limit for connecting and for each reply.
     :param ca_certificate: PEM of further certificate authorities to trust, for this server only.
     :param ca_file: path of the operator's PEM file of authorities to trust besides.
@@ -39,6 +45,7 @@ class Endpoint:
     :param plaintext_auth: whether the operator allows a login without TLS.
     :param guarded: whether the network guard applies.
     :param ehlo_name: the name to send with EHLO; empty takes this machine's.
+    :param pipelining: False sends one command at a time even if the server offers PIPELINING (RFC 2920).
     """
 
     name: str = ""
@@ -47,6 +54,8 @@ class Endpoint:
     security: Security
     username: str = ""
     password: Secret | None = None
+    token: Callable[[], Secret] | None = field(default=None, repr=False)
+    mechanism: str = ""
     timeout_seconds: float = 10.0
     ca_certificate: str | None = None
     ca_file: str | None = None
@@ -56,3 +65,4 @@ class Endpoint:
     plaintext_auth: bool = False
     guarded: bool = True
     ehlo_name: str = ""
+    pipelining: bool = True

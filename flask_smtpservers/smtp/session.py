@@ -312,18 +312,21 @@ class Session:
     def _sign_in(self) -> str:
         endpoint = self.endpoint
         if self.tls is None and not endpoint.plaintext_auth:
-            text = _("The password is not sent without encryption; the operator has not allowed that.")
+            text = _("A password or a token is not sent without encryption; the operator has not allowed that.")
             raise self._talk.refusal(NotOffered, text, Stage.AUTH)
         if "AUTH" not in self.features:
             text = _("%(host)s does not offer to sign in on this connection.", host=endpoint.host)
             raise self._talk.refusal(NotOffered, text, Stage.AUTH)
-        mechanism = choose_mechanism(self.features["AUTH"].split())
+        mechanism = choose_mechanism(
+            self.features["AUTH"].split(),
+            fixed=endpoint.mechanism,
+            token=endpoint.token is not None and endpoint.password is None,
+        )
         try:
             authenticate(
                 lambda line, shown, scrub: self._talk.command(Stage.AUTH, line, shown=shown, scrub=scrub),
                 mechanism,
-                endpoint.username,
-                endpoint.password,
+                endpoint,
             )
         except AuthenticationFailed as error:
             if error.code is not None and 300 <= error.code < 400:
@@ -362,6 +365,8 @@ class Session:
     def send(self, envelope: Envelope, content: bytes) -> Receipt:
         """Hand over one message: MAIL, a RCPT for every recipient, DATA.
 
+        To a server that offers PIPELINING the commands travel together, unless the endpoint forbids it.
+
         Content that is not ASCII is declared with BODY=8BITMIME if the server offers that; if not (``features``
         tells), it is sent as it is, and the caller should have encoded it.
 
@@ -379,6 +384,14 @@ class Session:
     def reset(self) -> None:
         """Abort the transaction that is open."""
         self._transaction.reset()
+
+    def alive(self) -> bool:
+        """Tell, without asking the server and without waiting, whether the session can carry another message."""
+        return self.usable and self._talk.undisturbed()
+
+    def abandon(self) -> None:
+        """Let go of the connection without a word, as a child process must: its parent goes on using it."""
+        self._talk.drop()
 
     def close(self) -> None:
         """End the session: QUIT is sent, its answer not waited for. Never raises; may be called again."""

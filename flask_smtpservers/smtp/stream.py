@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import socket
 import ssl
+from collections.abc import Iterator
 
 from ..errors import ProtocolError
 from ..findings import Stage
@@ -17,6 +18,9 @@ from .reply import Reply, ReplyParser
 _RECEIVE = 65536
 #: Content is written in blocks of one TLS record: progress is seen, and so is a reply that comes too early.
 _BLOCK = 16384
+#: How long to listen for the reason after the server hung up while we wrote, in seconds; and how long after it stopped
+#: reading: then what it said has long arrived.
+_LISTEN, _GLANCE = 0.5, 0.05
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
@@ -94,25 +98,26 @@ class Stream:
             self._receive(limit)
         return reply
 
-    def read_replies(self, count: int) -> list[Reply]:
-        """Return the replies to ``count`` commands that were written at once; stops after a 421, which ends all."""
-        replies: list[Reply] = []
-        while len(replies) < count and not (replies and replies[-1].code == 421):
+    def read_replies(self, count: int) -> Iterator[Reply]:
+        """Yield the replies to ``count`` commands that were written at once; ends after a 421, which ends all."""
+        for position in range(count):
             # The server may have flushed in two writes: unless the first is acknowledged now, its Nagle algorithm
             # waits with the second for our delayed acknowledgement.
-            self._acknowledge_next = self._acknowledge_next or (bool(replies) and not self._parser.pending)
-            replies.append(self.read_reply())
-        return replies
+            self._acknowledge_next = self._acknowledge_next or (position > 0 and not self._parser.pending)
+            reply = self.read_reply()
+            yield reply
+            if reply.code == 421:
+                return
 
-    def drain(self, seconds: float) -> list[Reply]:
+    def last_words(self, error: OSError) -> list[Reply]:
         """Return the replies that are still to be had after a write failed: the reason is usually among them.
 
-        :param seconds: how long to wait for them.
+        :param error: how it failed.
         """
-        limit = Deadline(seconds)
+        limit = Deadline(_GLANCE if isinstance(error, TimeoutError) else _LISTEN)
         replies: list[Reply] = []
         try:
-            while len(replies) < 10:
+            while len(replies) < self._limits.flight_commands:
                 while (reply := self._parser.next()) is None:
                     self._receive(limit)
                 replies.append(reply)

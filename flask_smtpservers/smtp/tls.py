@@ -35,6 +35,16 @@ _cache: OrderedDict[str, ssl.SSLContext] = OrderedDict()
 _cache_lock = threading.Lock()
 
 
+def _renew_lock() -> None:
+    """In a child process: the lock may be held by a thread that did not come along."""
+    global _cache_lock
+    _cache_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TLSFacts:
     """What protects a connection.

@@ -72,6 +72,7 @@ def test_a_new_name_is_no_new_connection(bare: Host) -> None:
         with pytest.raises(RecipientsRefused, match="Renamed: ") as caught:
             bare.mail.send(letter_to("bad"))
     assert caught.value.server == "Renamed"
+    assert caught.value.diagnosis is not None
     assert len(postman.visits) == 1
 
 

@@ -16,6 +16,7 @@ from example_app import create_app
 from example_app.extensions import db
 from example_app.postoffice import PostOffice
 from example_app.seed import LOGINS, seed
+from flask_smtpservers.state import state_of
 
 TOKEN = re.compile(r'name="csrf_token"[^>]* value="([^"]+)"')
 
@@ -53,6 +54,7 @@ def shop(office: PostOffice, instance: Path) -> Iterator[Flask]:
     """The app as ``make demo`` makes it."""
     app = create_app(instance, office=office)
     yield app
+    state_of(app).pool.close()
     with app.app_context():
         db.session.remove()
         db.engine.dispose()

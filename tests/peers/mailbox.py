@@ -47,6 +47,7 @@ class Mailbox:
 
     ca: trustme.CA
     host: str = "localhost"
+    smtputf8: bool = True
     letters: list[Letter] = field(default_factory=list)
     logins: list[tuple[str, str]] = field(default_factory=list)
     connections: int = 0
@@ -116,7 +117,7 @@ class Mailbox:
         async def listen() -> None:
             common: dict[str, Any] = {
                 "hostname": "mail.example.test",
-                "enable_SMTPUTF8": True,
+                "enable_SMTPUTF8": self.smtputf8,
                 "data_size_limit": 20_971_520,
             }
             auth: dict[str, Any] = {"authenticator": self.authenticate, "auth_required": True}
