@@ -12,7 +12,9 @@ import click
 from ..errors import InvalidServer
 from ..i18n import gettext as _
 from ..secret import Secret
+from ..servers.destination import AUTOMATIC
 from ..servers.profile import SenderPolicy
+from ..smtp.auth import PASSWORD_MECHANISMS
 from ..smtp.endpoint import Security
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -26,6 +28,7 @@ _PLAIN = (
     "port",
     "security",
     "username",
+    "auth_mechanism",
     "address",
     "sender_name",
     "sender_format",
@@ -46,6 +49,7 @@ _OPTIONS = (
     click.option("--port", help="Port; without it the usual one of the encryption."),
     click.option("--security", help=f"Encryption: {', '.join(Security)}."),
     click.option("--username", help="User name; empty for a server without login."),
+    click.option("--auth-mechanism", help=f"Sign-in method: {', '.join((AUTOMATIC, *PASSWORD_MECHANISMS))}."),
     click.option("--address", help="Sending address, also as '\"Doe, John\" <john@example.com>'."),
     click.option("--sender-name", help="Display name of the sending address."),
     click.option("--sender-format", help="How the display name is made, such as '{user} via {app}'."),
@@ -85,14 +89,15 @@ class CarefulCommand(click.Command):
         ctx.allow_extra_args = True
         rest = super().parse_args(ctx, args)
         if ctx.args and not ctx.resilient_parsing:
-            ctx.fail(
-                _(
-                    "There are more words than this command takes. A password is never given as a word of the command, "
-                    "where the shell's history would keep it: use --password and type it when asked, "
-                    "--password-stdin, or --password-env NAME."
-                )
-            )
+            ctx.fail(_("There are more words than this command takes. %(advice)s", advice=_secret_advice()))
         return rest
+
+
+def _secret_advice() -> str:
+    return _(
+        "A password is never given as a word of the command, where the shell's history would keep it: "
+        "use --password and type it when asked, --password-stdin, or --password-env NAME."
+    )
 
 
 def fields_of(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,6 +106,8 @@ def fields_of(options: Mapping[str, Any]) -> dict[str, Any]:
     :raises InvalidServer: a file cannot be read, or a secret was given in an unfit way.
     :raises click.UsageError: options contradict each other.
     """
+    if "@" in (options.get("host") or ""):  # user:password@host, as people paste it
+        raise click.UsageError(_("--host takes the name of the server only. %(advice)s", advice=_secret_advice()))
     fields = {name: options[name] for name in _PLAIN if options.get(name) is not None}
     problems: dict[str, list[str]] = {}
     for name in _FROM_FILE:

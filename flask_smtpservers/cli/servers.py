@@ -120,6 +120,7 @@ def server_json(profile: ServerProfile) -> dict[str, Any]:
         "username": profile.username,
         "has_password": password is not None,
         "password_environment": password.environment if password else "",
+        "auth_mechanism": profile.auth_mechanism,
         "password_changed_at": stamp(profile.password_changed_at),
         "address": profile.address,
         "sender_name": profile.sender_name,
@@ -165,8 +166,8 @@ def add_server(*, as_json: bool, **options: Any) -> None:
 def edit_server(server: str, *, as_json: bool, **options: Any) -> None:
     """Change the given fields of a server; those not given stay.
 
-    Whoever changes host, port, security, user name or CA certificate must give the password again, so that no stored
-    password goes to another place.
+    Whoever changes host, port, security, user name, sign-in method or CA certificate must give the password again, so
+    that no stored password goes to another place.
     """
     store = state_of().store
     profile = store.find(server)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,12 @@ from .profile import ServerProfile
 Choice = TypeVar("Choice", bound=StrEnum)
 
 _FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+#: Default_Ignorable_Code_Point (Unicode DerivedCoreProperties): signs that are shown as nothing.
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 
 #: What is said when blanks were taken off the ends of a field.
 TRIMMED = {
@@ -158,5 +165,13 @@ class Cleaning:
 
 
 def name_key(name: str) -> str:
-    """Give the form under which names are compared: upper and lower case, and wide and narrow letters, are the same."""
-    return unicodedata.normalize("NFKC", name).casefold()
+    """Give the form under which names are compared.
+
+    Upper and lower case, and wide and narrow letters, are the same; signs that nobody sees do not count.
+    """
+    return _INVISIBLE.sub("", unicodedata.normalize("NFKC", name)).casefold()
+
+
+def is_visible(name: str) -> bool:
+    """Say whether there is anything to be seen of a name."""
+    return bool(name_key(name).replace("\u2800", "").strip())  # U+2800 is Braille without dots

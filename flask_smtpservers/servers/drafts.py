@@ -99,13 +99,14 @@ class Drafts:
         return {name: _value(value) for name, value in json.loads(payload.reveal()).items()}
 
     def forget(self, draft_id: str) -> None:
-        """Delete a draft, once it was saved."""
+        """Delete a draft, once it was saved; expired ones go with it."""
         if has_controls(draft_id):
             return
         table = self._tables.draft
+        now = naive(self._clock())
         with self._connections.writing() as connection:
             self._schema.require(connection)
-            connection.execute(table.delete().where(table.c.id == draft_id))
+            connection.execute(table.delete().where((table.c.id == draft_id) | (table.c.expires_at <= now)))
 
 
 def _plain(value: Any) -> Any:

@@ -6,24 +6,26 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from ..errors import InvalidServer, ServerChanged
+from ..errors import InvalidServer, ServerChanged, StoreUnavailable
 from ..i18n import gettext as _
 from ..permissions import Action
 from ..providers import catalog
 from ..servers.fields import Cleaned, FieldRules, FieldWarning, clean
-from ..servers.mailboxes import split_mailbox
 from ..state import state_of
 from . import dates, kept, presets, proof
 from .access import actor, protected
 from .form_page import correction_of, encryption_words, fingerprint, show
-from .forms import LABELS, ServerForm, place_of
+from .forms import LABELS, ServerForm, place_of, whole
 from .rendering import tell
 from .sheet import Conflict, Line, Sheet, blank, posted, stored
+
+logger = logging.getLogger("flask_smtpservers")
 
 
 @protected(Action.EDIT_SERVERS)
@@ -55,8 +57,8 @@ def _fill(sheet: Sheet) -> ResponseReturnValue:
     if provider is None:
         sheet.notices.append(_("Choose a provider from the list first."))
     else:
-        address = split_mailbox(sheet.form.text("send_as"))[1]
-        presets.fill(sheet.form, provider, address=address)
+        presets.fill(sheet.form, provider, address=sheet.form.address)
+        sheet.follow_choice()
         if provider.unsupported:
             sheet.notices.append(provider.unsupported)
     return show(sheet)
@@ -65,6 +67,7 @@ def _fill(sheet: Sheet) -> ResponseReturnValue:
 def _fix(sheet: Sheet) -> ResponseReturnValue:
     correction = correction_of(request.form["fix"])
     sheet.form.correct(correction)
+    sheet.follow_correction()
     words = (_change_words(name, value) for name, value in correction.items())
     sheet.notices.append(_("Changed – %(changes)s. Test it or save it.", changes=", ".join(words)))
     return show(sheet)
@@ -88,7 +91,7 @@ def _save(sheet: Sheet) -> ResponseReturnValue:
         if sheet.profile is None:
             saved = store.add(fields, actor=actor())
         else:
-            version = int(sheet.form.text("version")) if sheet.form.text("version").isdigit() else 0
+            version = whole(sheet.form.text("version"), 9) or 0
             saved = store.edit(sheet.profile.public_id, fields, version=version, actor=actor())
     except InvalidServer as error:
         sheet.refuse(error)
@@ -96,6 +99,12 @@ def _save(sheet: Sheet) -> ResponseReturnValue:
     except ServerChanged:
         _meet(sheet)
         return show(sheet, status=409)
+    except StoreUnavailable as error:
+        logger.error("a server could not be saved: the database does not answer", exc_info=error)
+        sheet.notices.append(
+            _("The database does not answer. Nothing was saved or changed; your input is still here, so try again.")
+        )
+        return show(sheet, status=503)
     store.commit()
     kept.forget(sheet.form)
     tell("success", _("“%(name)s” was saved.", name=saved.profile.name))
@@ -123,6 +132,7 @@ def _meet(sheet: Sheet) -> None:
     store = state_of().store
     current = store.get(sheet.profile.public_id)
     theirs, yours = stored(current).form, sheet.form
+    yours.hide_secrets()
     events = store.events(current.public_id, limit=1)
     if events and events[0].actor:
         when = dates.ago(events[0].at)
@@ -146,4 +156,6 @@ def _shown(form: ServerForm, name: str) -> str:
         return _("yes") if value else _("no")
     if name == "encryption" and form.ssl.data:
         return ""
+    if name == "auth_mechanism" and not value:
+        return _("Automatic")
     return str(value or "").strip()

@@ -19,9 +19,9 @@ from ..servers.fields import FieldRules, FieldWarning, clean
 from ..servers.profile import ServerProfile
 from ..smtp.endpoint import Security
 from ..state import state_of
-from . import dates, kept, presenting, presets
+from . import dates, presenting, presets
 from .access import person
-from .forms import LABELS, ServerForm, labels, place_of
+from .forms import LABELS, ServerForm, labels, place_of, whole
 from .rendering import page
 from .sheet import Sheet
 
@@ -58,8 +58,7 @@ def form_values(sheet: Sheet) -> dict[str, Any]:
     form, profile = sheet.form, sheet.profile
     settings = state_of().settings
     form.hide_secrets()
-    if sheet.newly_typed or not sheet.secrets:
-        kept.keep(form, sheet.secrets)
+    sheet.put_away()
     warnings = _cautions(sheet)
     provider = presets.meant(form)
     label = provider.password_label if provider is not None else _("Password")
@@ -81,6 +80,7 @@ def form_values(sheet: Sheet) -> dict[str, Any]:
         "chooser": _chooser(form, profile),
         "encryptions": presenting.encryptions(),
         "policies": presenting.policies(),
+        "mechanisms": presenting.mechanisms(),
         "preview": presenting.preview(
             form.text("send_as"),
             form.text("sender_format"),
@@ -239,7 +239,7 @@ def correction_of(text: str) -> dict[str, str]:
         found = {name: value for name, value in parse_qsl(text, max_num_fields=8) if name in CORRECTABLE}
     except ValueError:
         abort(400)
-    port = found.get("port", "1")
-    if not found or not (port.isascii() and port.isdigit()) or found.get("security", "ssl") not in list(Security):
+    port = whole(found.get("port", "1"), 5)
+    if not found or port is None or found.get("security", "ssl") not in list(Security):
         abort(400)
     return found

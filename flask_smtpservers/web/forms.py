@@ -15,6 +15,7 @@ from wtforms import BooleanField, Field, Form, HiddenField, PasswordField, Strin
 from ..i18n import N_
 from ..i18n import gettext as _
 from ..secret import Secret
+from ..servers.mailboxes import split_mailbox
 from ..servers.pasted import Pasted, split_host
 from ..servers.profile import SenderPolicy, ServerProfile
 from ..smtp.endpoint import Security
@@ -33,6 +34,7 @@ LABELS = {
     "sender_format": N_("Sender name format"),
     "reply_to": N_("Replies go to"),
     "timeout_seconds": N_("Time-out in seconds"),
+    "auth_mechanism": N_("Sign-in method"),
     "sender_policy": N_("When a mail names another sender"),
     "ca_certificate": N_("Certificate of your own authority"),
     "client_certificate": N_("Client certificate"),
@@ -43,10 +45,24 @@ LABELS = {
 }
 
 #: The fields that stand below "Advanced".
-ADVANCED = ("reply_to", "timeout_seconds", "sender_policy", "ca_certificate", "client_certificate", "client_key")
+ADVANCED = (
+    "reply_to",
+    "timeout_seconds",
+    "auth_mechanism",
+    "sender_policy",
+    "ca_certificate",
+    "client_certificate",
+    "client_key",
+)
 
-#: ``user:password@`` in something like a URL.
-_CREDENTIALS = re.compile(r"//[^/\s]*@")
+#: A scheme, and everything up to the last ``@`` after it: what stands there may be ``user:password``.
+_CREDENTIALS = re.compile(r"(?P<scheme>\s*[A-Za-z][A-Za-z0-9+.-]*://)?.*@", re.DOTALL)
+
+#: The longest sending address with its name that is looked at.
+_ADDRESS_LENGTH = 1000
+
+#: Fields whose text is in no page.
+_NEVER_SHOWN = ("smtp_secret", "client_key")
 
 #: Which field of the page shows the message for a field of a server.
 _PLACES = {
@@ -75,6 +91,7 @@ class ServerForm(Form):
     sender_format = StringField(default="{name}")
     reply_to = StringField(default="")
     timeout_seconds = StringField(default="10")
+    auth_mechanism = StringField(default="")
     sender_policy = StringField(default=str(SenderPolicy.KEEP))
     ca_certificate = TextAreaField(default="")
     client_certificate = TextAreaField(default="")
@@ -114,6 +131,7 @@ class ServerForm(Form):
                 "sender_format": profile.sender_format,
                 "reply_to": profile.reply_to,
                 "timeout_seconds": f"{profile.timeout_seconds:g}",
+                "auth_mechanism": profile.auth_mechanism,
                 "sender_policy": str(profile.sender_policy),
                 "ca_certificate": profile.ca_certificate,
                 "client_certificate": profile.client_certificate,
@@ -154,6 +172,7 @@ class ServerForm(Form):
                 "sender_policy",
                 "reply_to",
                 "timeout_seconds",
+                "auth_mechanism",
                 "ca_certificate",
                 "client_certificate",
             )
@@ -175,9 +194,23 @@ class ServerForm(Form):
         typed = {"password": password, "client_key": self.text("client_key")}
         return {name: Secret(text) for name, text in typed.items() if text.strip()}
 
+    @property
+    def address(self) -> str:
+        """The sending address, without its name; empty if there is none."""
+        return split_mailbox(self.text("send_as")[:_ADDRESS_LENGTH])[1]
+
+    def plain_host(self) -> str:
+        """Return the text of the host field without anything that may be a user name and a password."""
+        host = self.text("host")
+        return _CREDENTIALS.sub(lambda found: found["scheme"] or "", host, count=1) if "@" in host else host
+
+    def holds_private_key(self, name: str) -> bool:
+        """Say whether a private key stands in a field."""
+        return "PRIVATE KEY" in self.text(name)
+
     def _pasted(self) -> Pasted | None:
         """Take a pasted ``smtp://user:password@host`` apart; None if the field holds no credentials."""
-        if not _CREDENTIALS.search(self.text("host")):
+        if "@" not in self.text("host"):
             return None
         try:
             return split_host(self.text("host").strip())
@@ -222,9 +255,9 @@ class ServerForm(Form):
         pasted = self._pasted()
         if pasted is not None and not self.text("username").strip():
             self.set("username", pasted.username)
-        self.set("host", _CREDENTIALS.sub("//", self.text("host")))
-        for name in ("ca_certificate", "client_certificate"):
-            if "PRIVATE KEY" in self.text(name):
+        self.set("host", self.plain_host())
+        for name in self._fields:
+            if name not in _NEVER_SHOWN and self.holds_private_key(name):
                 self.set(name, "")
 
     def correct(self, correction: Mapping[str, Any]) -> None:
@@ -254,6 +287,11 @@ class ServerForm(Form):
         """Whether "Advanced" holds something that must be seen."""
         plain = self.__class__()
         return any(self[name].errors or self[name].data != plain[name].data for name in ADVANCED)
+
+
+def whole(text: str, digits: int) -> int | None:
+    """Read a whole number of at most so many plain digits; None if it is none."""
+    return int(text) if re.fullmatch(rf"[0-9]{{1,{digits}}}", text) else None
 
 
 def place_of(field: str) -> str:

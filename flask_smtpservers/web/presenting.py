@@ -14,9 +14,14 @@ from ..providers.provider import Provider
 from ..sending.sender import format_name
 from ..servers.mailboxes import format_mailbox, split_mailbox
 from ..servers.profile import SenderPolicy, ServerProfile
+from ..smtp.auth import PASSWORD_MECHANISMS
 from ..smtp.certificates import load_bundle
 from ..smtp.endpoint import Security
 from . import dates
+
+#: What is looked at for the preview; longer texts cannot be saved anyway.
+_ADDRESS_LENGTH = 1000
+_NAME_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +170,18 @@ def policies() -> list[tuple[str, str]]:
     ]
 
 
+def mechanisms() -> list[tuple[str, str]]:
+    """Return the sign-in methods; their names are the same in every language."""
+    return [("", _("Automatic")), *((name, name) for name in PASSWORD_MECHANISMS)]
+
+
 def preview(send_as: str, sender_format: str, *, reply_to: str, user: str, app: str) -> Preview:
     """Show a sender as people will see it, from what is typed so far."""
-    typed, address = split_mailbox(send_as)
-    name = format_name(sender_format or "{name}", name=typed, address=address, user=user, app=app).strip()
+    typed, address = split_mailbox(send_as[:_ADDRESS_LENGTH])
+    template = sender_format[:_NAME_LENGTH] or "{name}"  # each token in it is replaced, so the lengths multiply
+    names = {"name": typed[:_NAME_LENGTH], "user": user[:_NAME_LENGTH], "app": app[:_NAME_LENGTH]}
+    name = format_name(template, address=address, **names).strip()
+    reply_to = reply_to[:_ADDRESS_LENGTH]
     none = "–"
     full = format_mailbox(name, address)
     return Preview(

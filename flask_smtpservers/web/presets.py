@@ -10,7 +10,6 @@ from ..i18n import N_
 from ..i18n import gettext as _
 from ..providers import catalog
 from ..providers.provider import Provider, ProviderServer, UsernameRule
-from ..servers.mailboxes import split_mailbox
 from ..smtp.endpoint import Security
 from .forms import ServerForm
 
@@ -31,6 +30,9 @@ POPULAR = (
     "yahoo",
     "zoho",
 )
+
+#: The longest host name (RFC 1035 §2.3.4); nothing longer is looked up.
+_HOST_LENGTH = 253
 
 _KINDS = (
     ("mailbox", N_("Mail accounts")),
@@ -104,10 +106,12 @@ def chosen(form: ServerForm) -> Provider | None:
 def meant(form: ServerForm) -> Provider | None:
     """Return the provider whose words and steps help: the chosen one, unless the server is known to be another's."""
     host = form.text("host").strip().lower()
+    if len(host) > _HOST_LENGTH:
+        host = ""
     choice = chosen(form)
     if choice is not None and (not host or host in choice.hosts):
         return choice
-    return catalog.provider_of_host(host, split_mailbox(form.text("send_as"))[1]) or choice
+    return catalog.provider_of_host(host, form.address) or choice
 
 
 def chosen_name(form: ServerForm) -> str:

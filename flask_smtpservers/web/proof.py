@@ -23,6 +23,7 @@ _COVERED = (
     "port",
     "security",
     "username",
+    "auth_mechanism",
     "address",
     "timeout_seconds",
     "ca_certificate",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from flask import Response, current_app, session, stream_with_context
 from markupsafe import Markup
 
+from ..errors import StoreUnavailable
 from ..i18n import gettext as _
 from ..i18n import ngettext
 from ..permissions import Action
@@ -16,6 +20,8 @@ from ..state import state_of
 from . import assets, csrf
 from .access import allowed_quietly
 from .menu import smtpservers_menu
+
+logger = logging.getLogger("flask_smtpservers")
 
 #: Where the session keeps messages for the next page. The host's own flashed messages are left alone.
 MESSAGES_KEY = "smtpservers_messages"
@@ -75,15 +81,20 @@ def page(template: str, /, status: int = 200, *, heading: str, **values: Any) ->
 def streamed(template: str, /, *, heading: str, **values: Any) -> Response:
     """Render a page inside the frame piece by piece; each piece goes out as soon as it is known.
 
-    Everything that touches the session happens now: once the first byte is out, no cookie can be set.
+    Everything that touches the session or asks the host happens now, and the frame is rendered whole: once the first
+    byte is out no cookie can be set, and what the host looks up for its menu would keep a database connection.
     """
     content = _generate(template, _page_context(heading, values))
-    return _streaming(_framed(heading, content))
+    place = f"<!--smtpservers-{secrets.token_hex(16)}-->"
+    before, _place, after = "".join(_framed(heading, [place])).partition(place)
+    # A host that shows its block "content" twice gets it once: it can be rendered only once.
+    return _streaming(chain([before], content, [after.replace(place, "")]))
 
 
-def fragment(template: str, /, **values: Any) -> Response:
+def fragment(template: str, /, status: int = 200, **values: Any) -> Response:
     """Render a part of a page for the script, piece by piece; a header tells it that this is one."""
     response = _streaming(_generate(template, _page_context("", values)))
+    response.status_code = status
     response.headers["X-Smtpservers-Fragment"] = "1"
     return response
 
@@ -146,6 +157,11 @@ def _streaming(chunks: Iterator[str]) -> Response:
 
 def _pieces(chunks: Iterator[str]) -> Iterator[str]:
     """Join Jinja's many small chunks up to each place where something must be seen."""
+    # Only now: the host's after_request functions have run, and nothing asks the host any more.
+    try:
+        state_of().store.release()
+    except StoreUnavailable as error:
+        logger.warning("the host's database session could not be released before a test: %s", error)
     waiting: list[str] = []
     for chunk in chunks:
         waiting.append(chunk)

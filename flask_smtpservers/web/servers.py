@@ -15,6 +15,7 @@ from ..servers.profile import ServerProfile
 from ..state import state_of
 from . import builtin, dates, presenting
 from .access import actor, allowed_quietly, protected
+from .forms import whole
 from .rendering import page, tell
 
 #: From how many servers on the list has a filter.
@@ -66,7 +67,11 @@ def pause_server(server_id: str) -> ResponseReturnValue:
 def default_server(server_id: str) -> ResponseReturnValue:
     """Make a server the default."""
     profile = state_of().store.get(server_id)
-    state_of().store.make_default(server_id, actor=actor())
+    try:
+        state_of().store.make_default(server_id, actor=actor())
+    except InvalidServer as error:  # the list is older than somebody's "Pause"
+        tell("warning", *(sentence for found in error.fields.values() for sentence in found))
+        return redirect(url_for("smtpservers.list_servers", _anchor=f"server-{server_id}"), 303)
     return _done(_("“%(name)s” is the default server now.", name=profile.name), server_id)
 
 
@@ -115,7 +120,7 @@ def remove_server(server_id: str) -> ResponseReturnValue:
 def change_password(server_id: str) -> ResponseReturnValue:
     """Set or remove the password of a server; nothing else is touched."""
     profile = state_of().store.get(server_id)
-    if request.method == "GET":
+    if request.method != "POST":
         return _password_page(profile)
     remove = "remove" in request.form
     typed = request.form.get("smtp_secret", "")
@@ -127,7 +132,7 @@ def change_password(server_id: str) -> ResponseReturnValue:
     version = request.form.get("version", "")
     try:
         saved = state_of().store.edit(
-            server_id, changes, version=int(version) if version.isdigit() else None, actor=actor()
+            server_id, changes, version=(whole(version, 9) or 0) if version else None, actor=actor()
         )
     except InvalidServer as error:
         sentences = [sentence for found in error.fields.values() for sentence in found]

@@ -43,12 +43,14 @@ class Sheet:
     """The form as one request has it, and what is to be said about it.
 
     :param secrets: what was typed now or shortly before, by the name of the server's field.
-    :param newly_typed: whether some of them were typed now, so that they are not kept yet.
+    :param places: the place that each of them was typed for.
+    :param newly_typed: whether they are not kept like this yet.
     """
 
     form: ServerForm
     profile: ServerProfile | None
     secrets: dict[str, Secret] = field(default_factory=dict)
+    places: dict[str, kept.Place] = field(default_factory=dict)
     newly_typed: bool = False
     notices: list[str] = field(default_factory=list)
     to_confirm: Sequence[FieldWarning] = ()
@@ -74,8 +76,34 @@ class Sheet:
         """Check the fields.
 
         :raises InvalidServer: something is wrong.
+        :raises HTTPException: 403, a secret would be set or removed by somebody who may not, in whatever way.
         """
-        return clean(self.fields(), base=self.profile, rules=FieldRules.of(state_of().settings))
+        cleaned = clean(self.fields(), base=self.profile, rules=FieldRules.of(state_of().settings))
+        if not {"password", "client_key"}.isdisjoint(cleaned.values):
+            require(Action.CHANGE_SECRETS)
+        return cleaned
+
+    def follow_correction(self) -> None:
+        """Let the secrets go along with what one of our buttons changed, as far as they may."""
+        now = kept.Place.of(self.form)
+        for name, place in self.places.items():
+            if place.leads_to(now, corrected=True):
+                self.places[name] = place.corrected_to(now)
+                self.newly_typed = True
+
+    def follow_choice(self) -> None:
+        """Let secrets typed in this very request go to the server of the provider that was chosen with them."""
+        now = kept.Place.of(self.form)
+        self.places.update(dict.fromkeys(self.form.secrets(), now))
+        self.follow_correction()
+
+    def put_away(self) -> None:
+        """Keep the secrets for the next request; the page only gets a ticket for those that it may use."""
+        if self.newly_typed:
+            self.secrets = kept.keep(self.form, self.secrets, self.places)
+            self.newly_typed = False
+        now = kept.Place.of(self.form)
+        self.secrets = {name: secret for name, secret in self.secrets.items() if self.places[name].leads_to(now)}
 
     def refuse(self, error: InvalidServer) -> None:
         """Put the sentences of ``error`` beside their fields."""
@@ -107,8 +135,11 @@ def posted(profile: ServerProfile | None) -> Sheet:
     followed = form.follow_encryption()
     if followed:
         sheet.notices.append(followed)
-    typed = form.secrets()
-    sheet.secrets = {**kept.recall(form), **typed}
+    typed, place = form.secrets(), kept.Place.of(form)
+    for name, (secret, typed_for) in kept.recall(form).items():
+        sheet.secrets[name], sheet.places[name] = secret, typed_for
+    for name, secret in typed.items():
+        sheet.secrets[name], sheet.places[name] = secret, place
     sheet.newly_typed = bool(typed)
     if sheet.secrets:
         require(Action.CHANGE_SECRETS)

@@ -39,7 +39,7 @@ def test_a_fixed_method_where_the_automatic_choice_would_do() -> None:
     said = explained("PLAIN LOGIN", fixed="CRAM-MD5")
     assert said.cause == "auth_method_unsupported"
     assert said.explanation == "mail.example.com does not offer CRAM-MD5; it offers: PLAIN, LOGIN."
-    assert said.steps == ("Choose “Automatic” as the sign-in method.",)
+    assert said.steps == ("Choose “Automatic” as the sign-in method, under “Advanced”.",)
     assert (said.mender, said.transient) == (Mender.YOU, False)
 
 
@@ -57,7 +57,7 @@ def test_a_method_that_must_be_chosen(offered: str, method: str, fixed: str) -> 
     said = explained(offered, fixed=fixed)
     assert (said.cause, said.mender) == ("auth_method_unsupported", Mender.YOU)
     assert offered.replace(" ", ", ") in said.explanation
-    assert said.steps[0] == f"Choose {method} as the sign-in method."
+    assert said.steps[0] == f"Choose {method} as the sign-in method, under “Advanced”."
 
 
 @pytest.mark.parametrize("wanted", [{}, {"fixed": "CRAM-MD5"}, {"token": True}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -60,6 +61,31 @@ def test_saving_without_changing_anything_changes_nothing(site: Host, admin: Bro
     answer = admin.post(f"/{before.public_id}/edit", form_of(admin.get(f"/{before.public_id}/edit")))
     assert answer.status_code == 303
     assert stored(site) == before
+
+
+def test_the_sign_in_method_is_chosen_under_advanced(site: Host, admin: Browser, mailbox: Mailbox) -> None:
+    """A select with "Automatic" first and no method for tokens; open when another one is chosen; it is kept."""
+    page = admin.get("/add").text
+    choices = re.search(r'<select id="smtp-auth_mechanism".*?</select>', page, re.DOTALL)
+    assert choices is not None
+    assert re.findall(r'value="(.*?)"', choices[0]) == [
+        "",
+        "PLAIN",
+        "LOGIN",
+        "CRAM-MD5",
+        "SCRAM-SHA-256",
+        "SCRAM-SHA-1",
+    ]
+    assert "Automatic is right for nearly everybody" in page
+    admin.post("/add", typed(mailbox, auth_mechanism="LOGIN"))
+    server = stored(site)
+    assert server.auth_mechanism == "LOGIN"
+    edit = admin.get(f"/{server.public_id}/edit")
+    assert form_of(edit)["auth_mechanism"] == "LOGIN"
+    assert re.search(r'<details class="[^"]*smtp-advanced"[^>]* open', edit.text)
+    answer = admin.post(f"/{server.public_id}/edit", {**form_of(edit), "auth_mechanism": "XOAUTH2"})
+    assert (answer.status_code, stored(site)) == (422, server)
+    assert "Choose one of: automatic, PLAIN, LOGIN" in words(answer)
 
 
 def test_everything_wrong_is_said_at_once_and_everything_typed_is_kept(site: Host, admin: Browser) -> None:

@@ -203,6 +203,7 @@ def test_the_ticket_is_gone_once_it_was_used(site: Host, admin: Browser, mailbox
         {"port": "1"},
         {"username": "other@example.test"},
         {"ssl": "1"},
+        {"auth_mechanism": "LOGIN"},
     ],
 )
 def test_a_change_of_destination_demands_the_password(

@@ -118,13 +118,24 @@ def test_what_the_script_tested_counts_as_tested(site: Host, admin: Browser, mai
     assert "Working – tested just now" in words(saved)
 
 
+@pytest.mark.parametrize("change", [{"username": "me@example.test", "smtp_secret": "x"}, {"auth_mechanism": "LOGIN"}])
 def test_values_that_were_changed_after_the_test_count_as_untested(
-    site: Host, admin: Browser, mailbox: Mailbox
+    site: Host, admin: Browser, mailbox: Mailbox, change: dict[str, str]
 ) -> None:
     form = form_of(admin.post("/test", typed(mailbox)))
-    saved = words(admin.follow(admin.post("/add", {**form, "username": "other@example.test"})))
+    saved = words(admin.follow(admin.post("/add", {**form, **change})))
     assert "Not tested" in saved
     assert "It has not been tested yet" in saved
+
+
+def test_a_chosen_sign_in_method_is_tested(site: Host, admin: Browser, mailbox: Mailbox) -> None:
+    """The method of the form is the one that is used; one that the server lacks is explained, with what it offers."""
+    works = words(admin.post("/test", typed(mailbox, auth_mechanism="LOGIN")))
+    assert f"Signed in to localhost as {USERNAME}." in works
+    lacks = words(admin.post("/test", typed(mailbox, auth_mechanism="CRAM-MD5")))
+    assert "localhost does not offer CRAM-MD5; it offers: " in lacks
+    assert "Choose “Automatic” as the sign-in method, under “Advanced”." in lacks
+    assert mailbox.logins == [(USERNAME, PASSWORD)], "by LOGIN"
 
 
 def test_a_failed_test_is_remembered_as_well(site: Host, admin: Browser, mailbox: Mailbox) -> None:

@@ -88,6 +88,7 @@ def upgrade() -> None:
         sa.Column("username", exact(512), nullable=False),
         sa.Column("password_token", long(), nullable=True),
         sa.Column("password_environment", exact(255), nullable=True),
+        sa.Column("auth_mechanism", exact(32), server_default="", nullable=False),
         sa.Column("address", exact(320), nullable=False),
         sa.Column("address_key", exact(320), nullable=False),
         sa.Column("domain", exact(255), nullable=False),

@@ -152,14 +152,14 @@ VARIANTS = {
     ("auth_method_unsupported", "automatic"): Variant(
         N_("The server does not offer that sign-in method"),
         N_("%(host)s does not offer %(method)s; it offers: %(methods)s."),
-        (N_("Choose “Automatic” as the sign-in method."),),
+        (N_("Choose “Automatic” as the sign-in method, under “Advanced”."),),
         Mender.YOU,
     ),
     ("auth_method_unsupported", "other"): Variant(
         N_("The server wants another sign-in method"),
         N_("%(host)s offers these ways to sign in: %(methods)s."),
         (
-            N_("Choose %(method)s as the sign-in method."),
+            N_("Choose %(method)s as the sign-in method, under “Advanced”."),
             N_("If that fails with the right password, ask the server's operator to offer PLAIN or LOGIN as well."),
         ),
         Mender.YOU,

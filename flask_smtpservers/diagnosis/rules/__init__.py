@@ -122,7 +122,7 @@ def diagnose(error: BaseException, context: Context, stage: Stage | None = None)
     if reply and symptom.code is not None:
         reply = f"{symptom.code} {reply}"
     said = reply or ("" if isinstance(error, SMTPServersError) else str(error))
-    verdict = own.cause_of_class(error, context) or decide(symptom)
+    verdict = own.cause_of_class(error, context, stage) or decide(symptom)
     return explained(verdict, context, said=said or context.heard)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from ...errors import AddressBlocked, InDoubt, MessageTooLarge, SecretUnreadable
+from ...errors import AddressBlocked, InDoubt, MessageRefused, MessageTooLarge, SecretUnreadable
+from ...findings import Stage
 from ..context import Context
 from .reaching import host_is_malformed
 from .verdict import Verdict
 
 
-def cause_of_class(error: BaseException, context: Context) -> Verdict | None:
+def cause_of_class(error: BaseException, context: Context, stage: Stage | None = None) -> Verdict | None:
     """Answer for the errors that say all by their class."""
     if isinstance(error, AddressBlocked):
         return _blocked(error, context)
@@ -18,6 +19,8 @@ def cause_of_class(error: BaseException, context: Context) -> Verdict | None:
         return Verdict("message_too_large")
     if isinstance(error, SecretUnreadable):
         return Verdict("secret_unreadable")
+    if isinstance(error, MessageRefused) and stage is Stage.SETTINGS:
+        return Verdict("settings_malformed", variant="reason", words={"reason": str(error)})
     return None
 
 
