@@ -96,25 +96,6 @@ class Connections:
                 session.rollback()
                 raise
 
-    def release(self) -> None:
-        """End the open transaction of the host's session, so that no connection waits through something long.
-
-        What the transaction holds is committed, as any commit of ours would do; the host's objects stay in the session
-        and are read again when they are next used. With changes that are not flushed, or after an error, everything
-        stays as it is: the host has not decided yet what becomes of them.
-        """
-        session = self._session()
-        unfinished = session.new or session.dirty or session.deleted
-        if not session.in_transaction() or not session.is_active or unfinished:
-            return
-        session.info.pop(_JOINED, None)
-        with _translated(_("The database failed, so nothing was written. Try again.")):
-            try:
-                session.commit()
-            except BaseException:
-                session.rollback()
-                raise
-
     @contextmanager
     def _doubting(self, bind: Engine | Connection) -> Iterator[None]:
         """After a failure, do not take for granted any longer that the tables are complete."""

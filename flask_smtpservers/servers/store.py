@@ -203,13 +203,6 @@ class ServerStore(ServerReader):
         """Commit the host's session if a change of ours is part of its open transaction; otherwise do nothing."""
         self._connections.commit()
 
-    def release(self) -> None:
-        """Give the connection of the host's session back to the pool, before something long that needs none.
-
-        Its open transaction is committed; if it has changes that are not flushed, it is left alone.
-        """
-        self._connections.release()
-
     def rotate(self) -> Rotation:
         """Seal every secret again with the newest key; may be stopped and run again at any time."""
         turns: dict[str, Turn] = {}

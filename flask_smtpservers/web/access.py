@@ -35,7 +35,7 @@ def protected(*actions: Action) -> Callable[[Callable[P, ResponseReturnValue]], 
             for action in actions:
                 if not allowed(action):
                     return refusal()
-            if request.method != "GET":  # a HEAD runs the same view
+            if request.method not in ("GET", "HEAD"):  # views act on POST only
                 csrf.check(state_of().settings.external_url)
             return view(*args, **kwargs)
 
@@ -114,10 +114,10 @@ def binding() -> str:
     nonce = session.get(NONCE_KEY)
     if not isinstance(nonce, str):
         nonce = session[NONCE_KEY] = secrets.token_urlsafe(16)
-    return sha256(f"{nonce}:{actor() or _login_id()}".encode("utf-8", "surrogatepass")).hexdigest()
+    return sha256(f"{nonce}:{actor() or login_id()}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _login_id() -> str:
+def login_id() -> str:
     """Return who is signed in as Flask-Login knows it, for hosts that name no owner."""
     if getattr(current_app, "login_manager", None) is None:
         return ""

@@ -12,7 +12,6 @@ from typing import Any
 from flask import Response, current_app, session, stream_with_context
 from markupsafe import Markup
 
-from ..errors import StoreUnavailable
 from ..i18n import gettext as _
 from ..i18n import ngettext
 from ..permissions import Action
@@ -157,11 +156,6 @@ def _streaming(chunks: Iterator[str]) -> Response:
 
 def _pieces(chunks: Iterator[str]) -> Iterator[str]:
     """Join Jinja's many small chunks up to each place where something must be seen."""
-    # Only now: the host's after_request functions have run, and nothing asks the host any more.
-    try:
-        state_of().store.release()
-    except StoreUnavailable as error:
-        logger.warning("the host's database session could not be released before a test: %s", error)
     waiting: list[str] = []
     for chunk in chunks:
         waiting.append(chunk)

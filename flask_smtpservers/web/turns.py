@@ -9,7 +9,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from importlib import import_module
 from threading import Lock
 
 from flask import current_app
@@ -17,7 +16,7 @@ from flask import current_app
 from ..findings import Step
 from ..i18n import gettext as _
 from ..state import state_of
-from .access import actor, binding
+from .access import actor, binding, login_id
 
 #: The key in ``app.extensions``.
 _KEY = "smtpservers_turns"
@@ -117,14 +116,6 @@ def turns_of_app() -> Turns:
     return turns
 
 
-def _login_id() -> str:
-    """Return the id that Flask-Login has for the person, if the host names nobody but uses it."""
-    if getattr(current_app, "login_manager", None) is None:
-        return ""
-    user = import_module("flask_login").current_user
-    return str(user.get_id()) if user.is_authenticated else ""
-
-
 def take_turn() -> Turn:
     """Begin a test for the person of this request.
 
@@ -133,7 +124,7 @@ def take_turn() -> Turn:
 
     :raises NoTurn: it must wait.
     """
-    name = actor() or _login_id()
+    name = actor() or login_id()
     return turns_of_app().take(
         f"person:{name}" if name else f"session:{binding()}",
         budget=name,

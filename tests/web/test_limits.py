@@ -312,37 +312,6 @@ def test_no_connection_is_held_while_the_server_lets_us_wait(make_site: MakeSite
         assert "Stopped at step" in running.result()
 
 
-def test_the_hosts_session_keeps_what_is_not_decided(site: Host) -> None:
-    """Unflushed changes are the host's to write or to drop; what it has read stays usable."""
-
-    class Row(site.db.Model):  # type: ignore[name-defined,misc]
-        __tablename__ = "note"
-        id = site.db.Column(site.db.Integer, primary_key=True)
-        text = site.db.Column(site.db.String(50))
-
-    Note: Any = Row  # noqa: N806
-
-    with site.app.app_context():
-        site.db.create_all()
-        site.db.session.add(Note(text="read"))
-        site.db.session.commit()
-        (note,) = site.db.session.query(Note).all()
-        site.state.store.release()
-        assert not site.db.session().in_transaction()
-        assert note.text == "read"
-        fresh = Note(text="unflushed")
-        site.db.session.add(fresh)
-        site.state.store.release()
-        assert fresh in site.db.session.new
-        assert site.db.session().in_transaction()
-        site.db.session.rollback()
-        site.db.session.add(Note(text="flushed"))
-        site.db.session.flush()
-        site.state.store.release()
-        site.db.session.rollback()
-        assert [one.text for one in site.db.session.query(Note)] == ["read", "flushed"]
-
-
 def test_what_the_host_asks_for_its_frame_is_asked_before_the_first_byte(make_site: MakeSite, mailbox: Mailbox) -> None:
     """An error in the host's template is an error page, not half a page; its content may even stand there twice."""
     site = make_site(SMTPSERVERS_BASE_TEMPLATE="base.html")
