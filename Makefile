@@ -31,7 +31,7 @@ lint: $(VENV)/.lint
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
-	@$(RUN) -m pyright
+	@$(RUN) -m pyright --pythonpath $(RUN)
 
 docs: $(VENV)/.docs
 	@$(RUN) -m sphinx -q -W --keep-going -b html docs docs/_build/html

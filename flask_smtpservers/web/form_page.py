@@ -200,11 +200,13 @@ def _warnings(sheet: Sheet) -> Sequence[FieldWarning]:
 
 
 def _caution(warning: FieldWarning) -> Caution:
-    if not warning.correction:
-        return Caution(warning.text)
-    words: Mapping[str, Any] = warning.correction
-    fix = urlencode({name: str(value) for name, value in words.items() if name in CORRECTABLE})
-    return Caution(warning.text, fix, _button(words) if fix else "")
+    return Caution(warning.text, *proposal(warning.correction))
+
+
+def proposal(correction: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the value and the words of the button that applies a correction; both empty if there is none."""
+    fix = urlencode({name: str(value) for name, value in correction.items() if name in CORRECTABLE})
+    return fix, _button(correction) if fix else ""
 
 
 def _button(correction: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ from ..servers.profile import ServerProfile
 from ..state import state_of
 from . import presenting
 from .access import allowed_quietly, binding, own_address, protected
-from .form_page import form_values, show
+from .form_page import form_values, proposal, show
 from .forms import LABELS
 from .proof import Proof
 from .rendering import fragment, page, streamed, tell
@@ -77,9 +77,10 @@ def test_unsaved() -> ResponseReturnValue:
         proof = Proof(values, sheet.profile, binding())
         running = Run(turn.during(proof.watching(steps)), values["host"], values["username"], address)
         if "fragment" in request.form:
-            return fragment("_run.html", run=running, proof=proof)
+            return fragment("_run.html", run=running, proof=proof, proposal=proposal)
         heading = _("Test SMTP Settings")
-        return streamed("test_unsaved.html", heading=heading, run=running, proof=proof, **form_values(sheet))
+        shown = {"run": running, "proof": proof, "proposal": proposal, **form_values(sheet)}
+        return streamed("test_unsaved.html", heading=heading, **shown)
 
     return _in_turn(run, lambda: show(sheet, status=429))
 

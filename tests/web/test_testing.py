@@ -43,6 +43,19 @@ def test_a_stored_server_is_tested(site: Host, admin: Browser, shop: str, mailbo
     assert "Working – tested just now" in words(admin.get("/"))
 
 
+@pytest.mark.parametrize("extra", [{}, {"fragment": "1"}], ids=["page", "fragment"])
+def test_what_works_is_one_click_away(site: Host, admin: Browser, mailbox: Mailbox, extra: dict[str, str]) -> None:
+    """STARTTLS at a port that is SSL from the start: the page names it, and a button puts it right."""
+    wrong = typed(mailbox, port=str(mailbox.smtps), **extra)
+    answer = admin.post("/test", wrong)
+    assert "Stopped at step" in words(answer)
+    assert 'name="fix" value="security=ssl" form="smtp-form"' in answer.text
+    assert "Use SSL" in words(answer)
+    mended = form_of(admin.post("/add", {**wrong, "fix": "security=ssl"}))
+    assert (mended["port"], mended.get("ssl")) == (str(mailbox.smtps), "1")
+    assert mailbox.logins == []
+
+
 def test_with_an_empty_recipient_nothing_is_sent(site: Host, admin: Browser, shop: str, mailbox: Mailbox) -> None:
     page = words(admin.post(f"/{shop}/test", {"recipient": " "}))
     assert "It works: the settings are right." in page
