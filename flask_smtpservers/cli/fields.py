@@ -35,6 +35,8 @@ _PLAIN = (
     "sender_policy",
     "reply_to",
     "timeout_seconds",
+    "max_connections",
+    "pipelining",
     "provider",
     "enabled",
     "is_default",
@@ -56,6 +58,10 @@ _OPTIONS = (
     click.option("--sender-policy", help=f"What happens to another sender: {', '.join(SenderPolicy)}."),
     click.option("--reply-to", help="Address for replies."),
     click.option("--timeout-seconds", help="Limit for connecting and for each reply."),
+    click.option("--max-connections", help="Most connections at once from each process; 0 for the app's usual number."),
+    click.option(
+        "--pipelining/--no-pipelining", "pipelining", default=None, help="Send several commands at once if offered."
+    ),
     click.option("--ca-certificate", metavar="@FILE", help="PEM file of authorities to trust for it; '' removes it."),
     click.option("--client-certificate", metavar="@FILE", help="PEM file of the client certificate; '' removes it."),
     click.option("--client-key", metavar="@FILE", help="PEM file of the client certificate's key."),

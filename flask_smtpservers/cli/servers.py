@@ -128,6 +128,8 @@ def server_json(profile: ServerProfile) -> dict[str, Any]:
         "sender_policy": profile.sender_policy.value,
         "reply_to": profile.reply_to,
         "timeout_seconds": profile.timeout_seconds,
+        "max_connections": profile.max_connections,
+        "pipelining": profile.pipelining,
         "ca_certificate": profile.ca_certificate,
         "client_certificate": profile.client_certificate,
         "has_client_key": profile.client_key is not None,

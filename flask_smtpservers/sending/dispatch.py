@@ -183,6 +183,7 @@ class Dispatcher:
             lambda: self._session(self._endpoint(chosen), deadline),
             deadline,
             messages=self._messages,
+            sessions=chosen.server.max_connections if chosen.server is not None else 0,
         )
 
     def _endpoint(self, chosen: Route) -> Endpoint:

@@ -19,10 +19,18 @@ class Line:
     :param make: makes a session that is not open yet; called only if one must be opened.
     :param deadline: the end of the message.
     :param messages: the most messages over one session, if fewer than the pool allows.
+    :param sessions: the most sessions at once, if the server has a number of its own; 0 for the pool's.
     """
 
     def __init__(
-        self, pool: Pool, key: str, make: Callable[[], Session], deadline: Deadline, *, messages: int | None = None
+        self,
+        pool: Pool,
+        key: str,
+        make: Callable[[], Session],
+        deadline: Deadline,
+        *,
+        messages: int | None = None,
+        sessions: int = 0,
     ) -> None:
         self.deadline = deadline
         self.session: Session | None = None
@@ -30,6 +38,7 @@ class Line:
         self._key = key
         self._make = make
         self._messages = messages
+        self._sessions = sessions
 
     @contextmanager
     def loan(self, *, fresh: bool = False) -> Iterator[Loan]:
@@ -38,7 +47,8 @@ class Line:
         :param fresh: True for a new one, after another turned out to be dead.
         :raises SendError: none could be opened.
         """
-        with self._pool.loan(self._key, self._made, self.deadline, fresh=fresh, messages=self._messages) as loan:
+        limits = {"messages": self._messages, "sessions": self._sessions}
+        with self._pool.loan(self._key, self._made, self.deadline, fresh=fresh, **limits) as loan:
             self.session = loan.session
             yield loan
 

@@ -21,6 +21,7 @@ def endpoint_from(
         password=password,
         mechanism=profile.auth_mechanism,
         timeout_seconds=profile.timeout_seconds,
+        pipelining=profile.pipelining,
         ca_certificate=profile.ca_certificate or None,
         ca_file=settings.ca_file,
         client_certificate=profile.client_certificate or None,

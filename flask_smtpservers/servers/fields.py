@@ -27,6 +27,7 @@ NAME_KEY_LENGTH = 255
 TEXT_LENGTH = 200
 ADDRESS_LENGTH = 1000
 TIMEOUT_SECONDS = (1.0, 120.0)
+MOST_CONNECTIONS = 100
 
 _TOKENS = frozenset({"{name}", "{address}", "{user}", "{app}"})
 
@@ -152,7 +153,8 @@ def _choices(work: Cleaning) -> None:
         "sender_policy", SenderPolicy, work.kept("sender_policy", SenderPolicy.KEEP)
     )
     _timeout(work)
-    for name, default in (("enabled", True), ("is_default", False)):
+    _connections(work)
+    for name, default in (("enabled", True), ("is_default", False), ("pipelining", True)):
         chosen = work.flag(name)
         work.values[name] = work.kept(name, default) if chosen is None else chosen
     provider = work.text("provider", "", 64) or ""
@@ -175,6 +177,18 @@ def _timeout(work: Cleaning) -> None:
         work.values["timeout_seconds"] = float(seconds)
     else:
         work.error("timeout_seconds", _("The time-out is a number of seconds from 1 to 120."))
+
+
+def _connections(work: Cleaning) -> None:
+    given = work.fields.get("max_connections")
+    if given is None:
+        work.values["max_connections"] = work.kept("max_connections", 0)
+        return
+    text = str(given).strip() or "0"
+    if not isinstance(given, bool) and re.fullmatch(r"[0-9]{1,3}", text) and int(text) <= MOST_CONNECTIONS:
+        work.values["max_connections"] = int(text)
+    else:
+        work.error("max_connections", _("A number from 1 to %(most)s, or nothing.", most=MOST_CONNECTIONS))
 
 
 def _position(work: Cleaning) -> None:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     event,
+    true,
 )
 from sqlalchemy.dialects.mysql import DATETIME, LONGTEXT, VARCHAR
 
@@ -79,6 +80,8 @@ _server = Table(
     Column("sender_policy", _exact(16), nullable=False),
     Column("reply_to", _exact(320), nullable=False),
     Column("timeout_seconds", Double, nullable=False),
+    Column("max_connections", Integer, nullable=False, server_default="0"),
+    Column("pipelining", Boolean, nullable=False, server_default=true()),
     Column("ca_certificate", _long(), nullable=False),
     Column("client_certificate", _long(), nullable=False),
     Column("client_key_token", _long()),

@@ -24,6 +24,8 @@ FIELDS = (
     "sender_policy",
     "reply_to",
     "timeout_seconds",
+    "max_connections",
+    "pipelining",
     "ca_certificate",
     "client_certificate",
     "client_key",
@@ -69,6 +71,8 @@ class ServerProfile:
     :param sender_format: how the display name is made, e.g. ``{user} via {app}``.
     :param reply_to: address for replies, or empty.
     :param timeout_seconds: the limit for connecting and for each reply.
+    :param max_connections: the most connections at once from one process; 0 for the app's usual number.
+    :param pipelining: False sends one command at a time even where the server offers PIPELINING (RFC 2920).
     :param ca_certificate: PEM of authorities to trust for this server, or empty.
     :param client_certificate: PEM of the client certificate, or empty.
     :param provider: id of the preset it was made from, or empty.
@@ -94,6 +98,8 @@ class ServerProfile:
     sender_policy: SenderPolicy = SenderPolicy.KEEP
     reply_to: str = ""
     timeout_seconds: float = 10.0
+    max_connections: int = 0
+    pipelining: bool = True
     ca_certificate: str = ""
     client_certificate: str = ""
     client_key: StoredSecret | None = field(default=None, repr=False)
@@ -128,6 +134,7 @@ class ServerProfile:
             self.username,
             self.auth_mechanism,
             str(self.timeout_seconds),
+            str(self.pipelining),
             self.ca_certificate,
             self.client_certificate,
             *(f"{secret.token}{secret.environment}" if secret else "" for secret in (self.password, self.client_key)),

@@ -32,6 +32,8 @@ _PLAIN = (
     "sender_format",
     "reply_to",
     "timeout_seconds",
+    "max_connections",
+    "pipelining",
     "ca_certificate",
     "client_certificate",
     "provider",

@@ -68,12 +68,14 @@ class _Server:
     """The sessions with one server.
 
     :param sessions: how many there are: at rest, lent, or being opened.
+    :param most: how many there may be.
     :param resting: the last one was used last.
     :param queue: those who wait for one, in the order in which they came.
     """
 
     key: str
     sessions: int = 0
+    most: int = 1
     resting: list[Loan] = field(default_factory=list)
     queue: deque[_Place] = field(default_factory=deque)
 
@@ -115,7 +117,14 @@ class Pool:
 
     @contextmanager
     def loan(
-        self, key: str, make: Make, deadline: Deadline, *, fresh: bool = False, messages: int | None = None
+        self,
+        key: str,
+        make: Make,
+        deadline: Deadline,
+        *,
+        fresh: bool = False,
+        messages: int | None = None,
+        sessions: int | None = None,
     ) -> Iterator[Loan]:
         """Lend an open session for one message: the one that was used last, or a new one.
 
@@ -127,12 +136,13 @@ class Pool:
         :param fresh: True for a new session whatever there is. Those that rest are closed: they have rested longer
             than the one that made the caller suspicious.
         :param messages: the most messages over this session, if fewer than usual.
+        :param sessions: the most sessions at once with this server, if it has a number of its own.
         :raises SendError: none could be opened; :class:`TimedOut` if all stayed busy until the deadline.
         """
         most = min(self._limits.messages, messages or self._limits.messages)
         if fresh:
             self.discard(key)
-        loan = self._lend(key, make, deadline, 0 if fresh else most)
+        loan = self._lend(key, make, deadline, 0 if fresh else most, sessions or self._limits.per_server)
         try:
             yield loan
         finally:
@@ -156,9 +166,9 @@ class Pool:
         _close(spent)
 
     # -- lending
-    def _lend(self, key: str, make: Make, deadline: Deadline, most: int) -> Loan:
+    def _lend(self, key: str, make: Make, deadline: Deadline, most: int, sessions: int) -> Loan:
         """Return a session that has carried fewer than ``most`` messages; a new one has carried none."""
-        server, loan = self._claim(key, deadline)
+        server, loan = self._claim(key, deadline, sessions)
         try:
             while loan is not None:
                 if self._is_fit(loan, most):
@@ -177,7 +187,7 @@ class Pool:
         young = self._clock() - loan._born < self._limits.age_seconds
         return young and loan.messages < most and loan.session.alive()
 
-    def _claim(self, key: str, deadline: Deadline) -> tuple[_Server, Loan | None]:
+    def _claim(self, key: str, deadline: Deadline, sessions: int) -> tuple[_Server, Loan | None]:
         """Return a session that rests, or the right to open one; wait for it if need be."""
         spent: list[Loan] = []
         loan = place = None
@@ -186,6 +196,7 @@ class Pool:
             server = self._servers.get(key)
             if server is None:
                 server = self._servers[key] = _Server(key)
+            server.most = sessions
             if self._is_free(server):
                 loan = self._grab(server)
             else:
@@ -196,7 +207,7 @@ class Pool:
         return server, loan
 
     def _is_free(self, server: _Server) -> bool:
-        return bool(server.resting) or server.sessions < self._limits.per_server
+        return bool(server.resting) or server.sessions < server.most
 
     def _grab(self, server: _Server) -> Loan | None:
         """Take the warmest session, or count one more, which the caller opens."""
@@ -218,7 +229,7 @@ class Pool:
                 self._give_up(server, place.loan)
             raise
         if self._leaves(server, place):
-            text = _("All %(count)s connections to this server were busy.", count=self._limits.per_server)
+            text = _("All %(count)s connections to this server were busy.", count=server.most)
             raise TimedOut(text, stage=Stage.CONNECT)
         return place.loan
 

@@ -35,6 +35,8 @@ LABELS = {
     "reply_to": N_("Replies go to"),
     "timeout_seconds": N_("Time-out in seconds"),
     "auth_mechanism": N_("Sign-in method"),
+    "max_connections": N_("Connections at once"),
+    "pipelining": N_("Send several commands at once"),
     "sender_policy": N_("When a mail names another sender"),
     "ca_certificate": N_("Certificate of your own authority"),
     "client_certificate": N_("Client certificate"),
@@ -49,6 +51,8 @@ ADVANCED = (
     "reply_to",
     "timeout_seconds",
     "auth_mechanism",
+    "max_connections",
+    "pipelining",
     "sender_policy",
     "ca_certificate",
     "client_certificate",
@@ -92,6 +96,8 @@ class ServerForm(Form):
     reply_to = StringField(default="")
     timeout_seconds = StringField(default="10")
     auth_mechanism = StringField(default="")
+    max_connections = StringField(default="")
+    pipelining = BooleanField(default=True)
     sender_policy = StringField(default=str(SenderPolicy.KEEP))
     ca_certificate = TextAreaField(default="")
     client_certificate = TextAreaField(default="")
@@ -132,6 +138,8 @@ class ServerForm(Form):
                 "reply_to": profile.reply_to,
                 "timeout_seconds": f"{profile.timeout_seconds:g}",
                 "auth_mechanism": profile.auth_mechanism,
+                "max_connections": str(profile.max_connections or ""),
+                "pipelining": profile.pipelining,
                 "sender_policy": str(profile.sender_policy),
                 "ca_certificate": profile.ca_certificate,
                 "client_certificate": profile.client_certificate,
@@ -173,12 +181,14 @@ class ServerForm(Form):
                 "reply_to",
                 "timeout_seconds",
                 "auth_mechanism",
+                "max_connections",
                 "ca_certificate",
                 "client_certificate",
             )
         }
         values["address"] = self.text("send_as")
         values["security"] = self.security
+        values["pipelining"] = bool(self.pipelining.data)
         values["enabled"] = bool(self.enabled.data)
         values["is_default"] = bool(self.is_default.data)
         if self.remove_client_key.data:

@@ -26,6 +26,7 @@ _COVERED = (
     "auth_mechanism",
     "address",
     "timeout_seconds",
+    "pipelining",
     "ca_certificate",
     "client_certificate",
     "password",

@@ -335,3 +335,16 @@ def test_the_server_restarts() -> None:
         host.mail.send(letter_to("d"))
     assert [names(visit) for visit in postman.visits[3:]] == [["d"]]
     assert postman.total("MAIL") == 5
+
+
+@pytest.mark.parametrize("pipelining", [True, False])
+def test_a_server_that_chokes_on_pipelining(shop: Host, pipelining: bool) -> None:
+    """Switched off for one server, commands go out one by one, although it offers PIPELINING."""
+    postman = Postman()
+    with served(shop, postman):
+        (server,) = [each for each in shop.smtp.servers() if each.name == "Post"]
+        shop.smtp.edit_server(server.public_id, pipelining=pipelining)
+        shop.smtp.send(letter_to("a", "b", "c"), using="Post")
+    (visit,) = postman.visits
+    # EHLO, MAIL with three RCPT and DATA, content, QUIT; or each command by itself
+    assert visit.flights == (4 if pipelining else 8)

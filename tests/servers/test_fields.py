@@ -70,6 +70,8 @@ def test_defaults_of_a_new_server() -> None:
         "sender_policy": SenderPolicy.KEEP,
         "reply_to": "",
         "timeout_seconds": 10.0,
+        "max_connections": 0,
+        "pipelining": True,
         "ca_certificate": "",
         "client_certificate": "",
         "enabled": True,
@@ -673,3 +675,16 @@ def test_a_method_of_a_newer_version_is_kept() -> None:
     """A method in the table that this version does not know stays there when something else is edited."""
     base = replace(BASE, auth_mechanism="SCRAM-SHA-512")
     assert edit(base=base, name="x").values["auth_mechanism"] == "SCRAM-SHA-512"
+
+
+@pytest.mark.parametrize(("given", "stored"), [("", 0), ("3", 3), (3, 3), ("0", 0), (" 12 ", 12), (None, 0)])
+def test_a_number_of_connections(given: Any, stored: int) -> None:
+    """Nothing, or 0, is the app's usual number."""
+    assert clean({**NEW, "max_connections": given}, base=None, rules=RULES).values["max_connections"] == stored
+
+
+@pytest.mark.parametrize("given", ["-1", "many", "101", "1.5", "٣", True, "1e1"])
+def test_no_number_of_connections(given: Any) -> None:
+    with pytest.raises(InvalidServer) as caught:
+        clean({**NEW, "max_connections": given}, base=None, rules=RULES)
+    assert list(caught.value.fields) == ["max_connections"]

@@ -39,6 +39,17 @@ def test_all_are_busy(bench: Bench) -> None:
     assert len(bench.made) == 3
 
 
+def test_a_server_may_have_a_number_of_its_own(bench: Bench) -> None:
+    """Some providers count connections: Microsoft 365 takes three. Others keep the pool's number."""
+    with bench.loan(sessions=1):
+        with pytest.raises(TimedOut, match="All 1 connections"), bench.loan("one", 0.05, sessions=1):
+            raise AssertionError("not reached")
+        with bench.loan("other"), bench.loan("other"):
+            assert bench.pool.lent == 3
+    with bench.loan(sessions=3), bench.loan(sessions=3), bench.loan(sessions=3):
+        assert bench.pool.lent == 3
+
+
 class Waiting:
     """Threads that borrow, in the order in which they are started; ``served`` are those who got a session."""
 

@@ -434,3 +434,18 @@ def test_a_key_of_another_certificate_is_refused(admin: Browser, mailbox: Mailbo
     assert answer.status_code == 422
     assert key.splitlines()[2] not in answer.text
     assert '<details class="smtp-card smtp-section smtp-advanced" open' in answer.text
+
+
+def test_what_is_set_for_the_connections(site: Host, admin: Browser, mailbox: Mailbox) -> None:
+    """A number of its own and PIPELINING off are stored, shown again, and taken back."""
+    off = {name: value for name, value in typed(mailbox, max_connections="3").items() if name != "pipelining"}
+    assert admin.post("/add", off).status_code == 303
+    with site.app.app_context():
+        (server,) = site.smtp.servers()
+    assert (server.max_connections, server.pipelining) == (3, False)
+    shown = form_of(admin.get(f"/{server.public_id}/edit"))
+    assert (shown["max_connections"], "pipelining" in shown) == ("3", False)
+    admin.post(f"/{server.public_id}/edit", {**shown, "max_connections": "", "pipelining": "1"})
+    with site.app.app_context():
+        (server,) = site.smtp.servers()
+    assert (server.max_connections, server.pipelining) == (0, True)

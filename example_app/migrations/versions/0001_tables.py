@@ -97,6 +97,8 @@ def upgrade() -> None:
         sa.Column("sender_policy", exact(16), nullable=False),
         sa.Column("reply_to", exact(320), nullable=False),
         sa.Column("timeout_seconds", sa.Double(), nullable=False),
+        sa.Column("max_connections", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("pipelining", sa.Boolean(), server_default=sa.true(), nullable=False),
         sa.Column("ca_certificate", long(), nullable=False),
         sa.Column("client_certificate", long(), nullable=False),
         sa.Column("client_key_token", long(), nullable=True),
