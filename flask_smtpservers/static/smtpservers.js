@@ -30,10 +30,13 @@
     return parse(await answer.text());
   }
 
-  function copyFields(fresh, form) {
-    for (const name of ["name", "host", "port", "username", "followed", "draft"]) {
+  const FILLED = ["name", "host", "port", "username", "followed", "draft"];
+
+  // What was typed while the answer was on its way stays.
+  function copyFields(fresh, form, before) {
+    for (const name of FILLED) {
       const from = fresh.querySelector(`#smtp-form [name="${name}"]`);
-      if (from) field(form, name).value = from.value;
+      if (from && field(form, name).value === before[name]) field(form, name).value = from.value;
     }
     const ssl = fresh.getElementById("smtp-ssl");
     const encryption = fresh.getElementById("smtp-encryption");
@@ -48,6 +51,7 @@
     const usual = Object.fromEntries(form.dataset.ports.split(" ").map((pair) => pair.split(":")));
     let timer = 0;
     let turn = 0;
+    let choice = 0;
 
     function look() {
       clearTimeout(timer);
@@ -65,12 +69,16 @@
     }
 
     async function fill(nativeButton, fold) {
-      const mine = ++turn;
+      const mine = ++choice;
+      const before = Object.fromEntries(FILLED.map((name) => [name, field(form, name).value]));
       try {
         const fresh = await ask(form, "fill");
-        if (mine !== turn) return;
-        copyFields(fresh, form);
+        if (mine !== choice) return;
+        turn += 1; // what was looked at before the choice is out of date
+        copyFields(fresh, form, before);
         refresh(fresh);
+        form.dataset.username = fresh.getElementById("smtp-form").dataset.username;
+        if (document.activeElement !== field(form, "send_as")) prefillUsername();
         const server = document.getElementById("smtp-server-fold");
         if (fold) server.open = fresh.getElementById(server.id).open;
         preview(form);
@@ -100,14 +108,15 @@
       }
       if (["send_as", "sender_format", "reply_to"].includes(target.name)) preview(form);
     });
-    field(form, "send_as").addEventListener("blur", () => {
+    function prefillUsername() {
       const username = field(form, "username");
       const { address } = mailbox(field(form, "send_as").value);
       if (username.value === "" && address.includes("@") && form.dataset.username === "address") {
         username.value = address;
         look();
       }
-    });
+    }
+    field(form, "send_as").addEventListener("blur", prefillUsername);
     chooser(form);
     preview(form);
   }

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask_mail import Message
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from ..apps import Host, server_fields
 from ..peers.mailbox import PASSWORD, USERNAME, Mailbox
@@ -141,6 +141,23 @@ def test_a_preset_fills_in_the_form(live: Live, open_page: OpenPage) -> None:
     expect(page.get_by_label("User name")).to_have_value("shop@gmail.com")
     expect(page.locator("input[name=host]")).to_have_value("smtp.gmail.com")
     expect(page.locator("input[name=port]")).to_have_value("465")
+
+
+def test_what_is_typed_while_a_preset_loads_stays(live: Live, open_page: OpenPage) -> None:
+    """Over a slow line somebody types on before the preset has come: neither is lost."""
+    _host, url = live
+    page = open_page(f"{url}/smtp/add")
+    held: list[Route] = []
+    page.route("**/smtp/add", lambda route: route.continue_() if held else held.append(route))
+    page.get_by_label("Gmail", exact=False).first.check(force=True)
+    page.get_by_label("Send as").fill("shop@gmail.com")
+    with page.expect_response("**/smtp/add"):  # the hints for the address come first
+        page.get_by_label("Send as").blur()
+    held[0].continue_()
+    expect(page.get_by_label("App password")).to_be_visible()
+    expect(page.locator("input[name=host]")).to_have_value("smtp.gmail.com")
+    expect(page.get_by_label("Send as")).to_have_value("shop@gmail.com")
+    expect(page.get_by_label("User name")).to_have_value("shop@gmail.com")
 
 
 def test_the_port_follows_the_encryption_until_it_is_typed(live: Live, open_page: OpenPage) -> None:
