@@ -32,7 +32,7 @@ class Settings:
     :param ehlo_name: the name sent with EHLO; None takes this machine's name.
     :param app_name: the app's name in test messages and in the ``{app}`` of sender-name formats.
     :param outbound_ips: the addresses from which this app connects, for allow-lists at providers.
-    :param external_url: the app's public base URL, for links made outside a request.
+    :param external_url: the app's public base URL; forms may be sent from its origin too, behind a proxy that hides it.
     :param deadline_seconds: the longest that a synchronous send may take.
     :param test_deadline_seconds: the longest that "Test SMTP Settings" may take.
     :param pool_size: the most connections with one server at once, in this process.
