@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import trustme
 
-from . import letters
+from . import crowd, letters
 from .measure import Bench, Cell
 from .peers import PEERS
 from .peers.base import Job
@@ -64,6 +64,9 @@ def main() -> int:
                 del workers[name]
         scenarios, limit = (QUICK, LIMITS["quick"]) if options.quick else (FULL, LIMITS["full"])
         run.cells = list(Bench(server, links, workers, ca_file).run(scenarios, limit, tell))
+        if not options.quick:
+            run.crowd = crowd.measure()
+            say(f"{crowd.MANY:,} servers: {run.crowd.memory / 1e6:.1f} MB, list {run.crowd.slower:.0f} times as slow")
         if options.instructions:
             from .instructions import measure_all
 

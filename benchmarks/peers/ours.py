@@ -35,7 +35,9 @@ class MailSend(BlockingPeer):
         )
         self.db, self.mail, self.smtp = SQLAlchemy(self.app), Mail(self.app), SMTPServers()
         self.smtp.init_app(self.app, db=self.db, mail=self.mail, access=lambda action, scope: True)
-        login = {"username": self.job.username, "password": self.job.password} if self.job.secure else {}
+        login: dict[str, Any] = (
+            {"username": self.job.username, "password": self.job.password} if self.job.secure else {}
+        )
         with self.app.app_context():
             self.db.create_all()
             self.smtp.add_server(

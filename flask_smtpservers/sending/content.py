@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from ..errors import MessageRefused
 from ..i18n import gettext as _
@@ -15,6 +15,9 @@ from .headers import Field, Meant, split_head
 _STRUCTURE = frozenset({"mime-version", "content-type", "content-transfer-encoding"})
 #: What a message's own serialiser must not write either: it would show hidden recipients or fake a way taken.
 _NEVER = frozenset({"bcc", "resent-bcc", "return-path", "received"})
+
+
+N = TypeVar("N", Field, Meant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +85,28 @@ def gate(data: bytes, meant: Sequence[Meant], *, own_serialiser: bool = False) -
     fields, body = split_head(data)
     if not is_fit(body):
         raise MessageRefused(_("A part of the message has lines that are too long and cannot be encoded."))
-    found = Counter(field.lower for field in fields)
-    wanted = Counter(item.name.lower() for item in meant)
-    for name in {**found, **wanted}:
-        structural = name in _STRUCTURE and found[name] == 1
+    found, wanted = _by_name(fields), _by_name(meant)
+    for name, ones in found.items():
+        structural = name in _STRUCTURE and len(ones) == 1
         its_own = own_serialiser and name not in wanted and name not in _NEVER
-        if found[name] != wanted[name] and not (structural or its_own):
+        if len(ones) != len(wanted.get(name, ())) and not (structural or its_own):
             raise _came_out_wrong(name)
-    values = [(field.lower, field.value) for field in fields]
-    for item in meant:
-        if not any(name == item.name.lower() and item.says(value) for name, value in values):
-            raise _came_out_wrong(item.name)
-    wide = {item.name.lower() for item in meant if item.utf8}
+    for name, items in wanted.items():
+        values = [field.value for field in found.get(name, ())]
+        for item in items:
+            if not any(map(item.says, values)):
+                raise _came_out_wrong(item.name)
+    wide = {item.lower for item in meant if item.utf8}
     for field in fields:
         if not (field.fits_utf8 if field.lower in wide else field.fits):
             raise _came_out_wrong(field.name)
+
+
+def _by_name(headers: Iterable[N]) -> dict[str, list[N]]:
+    named: dict[str, list[N]] = {}
+    for header in headers:
+        named.setdefault(header.lower, []).append(header)
+    return named
 
 
 def _came_out_wrong(name: str) -> MessageRefused:

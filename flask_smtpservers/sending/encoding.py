@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import re
 from base64 import encodebytes
+from binascii import b2a_qp
 from collections.abc import Sequence
-from email import message_from_bytes, policy, quoprimime
+from email import message_from_bytes, policy
 from email.message import Message as Part
 
 from .headers import LINE_LIMIT, Field
 
 # Header lines of parts stay as they are: refolding is where the email package has had its defects.
 _AS_IT_IS = policy.SMTP.clone(refold_source="none")
-_LONG_LINE = re.compile(rb"^[^\n]{%d}" % (LINE_LIMIT + 2), re.MULTILINE)
 _BARE = re.compile(rb"\r\n|\r|\n")
 
 
@@ -31,7 +31,22 @@ def is_fit(body: bytes, *, seven_bit: bool = False) -> bool:
     """Whether a body (with CRLF line ends) can go out as it is."""
     if b"\0" in body or (seven_bit and not body.isascii()):
         return False
-    return not _LONG_LINE.search(body + b"\r\n")
+    return not has_long_line(body)
+
+
+def has_long_line(data: bytes) -> bool:
+    """Whether a line is longer than may be; line ends must be CRLF."""
+    start, end = 0, len(data)
+    while end - start > LINE_LIMIT:  # leap from one line's end to the last one within reach
+        start = data.rfind(b"\n", start, start + LINE_LIMIT + 2) + 1
+        if not start:
+            return True
+    return False
+
+
+def quoted_printable(text: bytes) -> bytes:
+    """Encode a text with CRLF line ends (RFC 2045 §6.7)."""
+    return canonical(b2a_qp(text))
 
 
 def make_fit(fields: Sequence[Field], body: bytes, *, seven_bit: bool = False) -> tuple[list[Field], bytes]:
@@ -65,7 +80,7 @@ def _encode_leaves(part: Part, seven_bit: bool) -> None:
 
 def _encode(part: Part, data: bytes) -> None:
     if part.get_content_maintype() == "text":
-        name, payload = "quoted-printable", quoprimime.body_encode(data.decode("latin-1"), eol="\r\n")
+        name, payload = "quoted-printable", quoted_printable(data).decode("ascii")
     else:
         name, payload = "base64", encodebytes(data).decode("ascii").replace("\n", "\r\n")
     del part["Content-Transfer-Encoding"]

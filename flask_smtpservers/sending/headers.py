@@ -20,9 +20,11 @@ from ..safe_text import collapse
 #: Octets of a line without its CRLF: what must not and what should not be exceeded (RFC 5322 §2.1.1).
 LINE_LIMIT, LINE_GOAL = 998, 78
 
-_FIELD = re.compile(rb"([!-9;-~]+):((?:[^\r\n]|\r\n[ \t])*)\r\n")
+_FIELD = re.compile(rb"([!-9;-~]+):[^\r\n]*(?:\r\n[ \t][^\r\n]*)*\r\n")
 _FOLD = re.compile(r"\r\n(?=[ \t])")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
+#: A mailbox that no two readers read differently, and that is written as it is.
+_PLAIN = re.compile(r"(?:[A-Za-z0-9 -]+ <(?=.*>))?[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9.-]+>?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class Field:
     def value(self) -> str:
         """The value, unfolded and stripped, encoded-words as they are; what is not UTF-8 becomes U+FFFD."""
         text = self.raw.partition(b":")[2].decode("utf-8", "replace")
-        return _FOLD.sub("", text).strip(" \t\r\n")
+        text = text.strip(" \t\r\n")
+        return _FOLD.sub("", text) if "\r" in text else text
 
     @property
     def fits(self) -> bool:
@@ -54,7 +57,7 @@ class Field:
     @property
     def fits_utf8(self) -> bool:
         """Whether no line is too long for a header that may be UTF-8; the limit counts octets (RFC 6532 §3.4)."""
-        return all(len(line) <= LINE_LIMIT for line in self.raw.split(b"\r\n"))
+        return len(self.raw) <= LINE_LIMIT or all(len(line) <= LINE_LIMIT for line in self.raw.split(b"\r\n"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,11 @@ class Meant:
     write: Callable[[], bytes]
     neat: Callable[[str], bool] = lambda _value: True
     utf8: bool = False
+
+    @property
+    def lower(self) -> str:
+        """The name as it is compared."""
+        return self.name.lower()
 
 
 def split_head(raw: bytes) -> tuple[list[Field], bytes]:
@@ -99,7 +107,7 @@ def mend(fields: Sequence[Field], meant: Sequence[Meant]) -> list[Field]:
     rest = list(meant)
     mended: list[Field] = []
     for field in fields:
-        match = next((item for item in rest if item.name.lower() == field.lower), None)
+        match = next((item for item in rest if item.lower == field.lower), None)
         if match is None:
             if field.lower == "to" and not field.value:
                 continue
@@ -132,8 +140,16 @@ def mailboxes(name: str, people: Sequence[Mailbox], *, utf8: bool = False) -> Me
 
 
 def _says_mailboxes(people: Sequence[Mailbox]) -> Callable[[str], bool]:
-    wanted = sorted((item.name, item.address) for item in people)
-    return lambda value: sorted((decoded(name), address) for name, address in getaddresses([value])) == wanted
+    written = [f"{item.name} <{item.address}>" if item.name else item.address for item in people]
+    plain = ", ".join(written) if all(map(_PLAIN.fullmatch, written)) else None
+
+    def says(value: str) -> bool:
+        if value == plain:
+            return True
+        found = sorted((decoded(name), address) for name, address in getaddresses([value]))
+        return found == sorted((item.name, item.address) for item in people)
+
+    return says
 
 
 def _with_wide_addresses(name: str, people: Sequence[Mailbox]) -> Meant:
@@ -153,7 +169,7 @@ def text(name: str, value: str) -> Meant:
     encoded = not value.isascii() or (name.lower() == "subject" and _has_giant_word(name, value))
 
     def says(found: str) -> bool:
-        return collapse(decoded(found) if encoded else found) == collapse(value)
+        return (found == value and not encoded) or collapse(decoded(found) if encoded else found) == collapse(value)
 
     return Meant(name, says, lambda: _write_text(name, value, encoded))
 
@@ -214,11 +230,15 @@ def _write_text(name: str, value: str, encoded: bool) -> bytes:
         return _fold(name, [f" {word}" for word in _encoded_words(value)])
     if _has_giant_word(name, value):
         raise MessageRefused(_("The header %(name)s has a word that is too long for a line.", name=name))
+    if len(name) + len(value) < LINE_GOAL - 1:
+        return f"{name}: {value.strip(' ')}".rstrip(" \t").encode("ascii") + b"\r\n"
     return _fold(name, re.findall(r"[ \t]*[^ \t]+", f" {value.strip(' ')}"))
 
 
 def _has_giant_word(name: str, value: str) -> bool:
     """Whether the text cannot be folded into lines: a word, its leading blanks included, is too long for one."""
+    if len(value) <= LINE_LIMIT - len(name) - 2:
+        return False
     return any(len(word) > LINE_LIMIT - len(name) - 2 for word in re.findall(r"[ \t]*[^ \t]+", value))
 
 

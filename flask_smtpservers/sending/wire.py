@@ -5,9 +5,12 @@ from __future__ import annotations
 import copy
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from email.errors import MessageError
 from email.utils import formatdate, parsedate_tz
+from functools import lru_cache
+from math import floor
 from typing import TYPE_CHECKING
 
 from ..errors import MessageRefused
@@ -25,6 +28,7 @@ from .checks import (
 from .content import Content, gate, joined, seven_bit, utf8_header
 from .encoding import canonical, is_fit, make_fit
 from .headers import Field, Meant, mend, split_head
+from .mime import Entity, ordinary
 from .recipients import Recipients
 from .sender import Sender, read_recipient
 
@@ -35,6 +39,10 @@ __all__ = ["Content", "check_extra_headers", "check_fields", "gate", "render", "
 
 #: How ``email.utils.make_msgid`` writes an id when nobody names a domain: it takes this machine's.
 _MADE_ID = re.compile(r"(<\d+\.\d+\.\d+)@[^>]*>")
+_USUAL_DATE = re.compile(
+    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-3]\d (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4}"
+    r" [0-2]\d:[0-5]\d:[0-5]\d [+-]\d{4}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,12 @@ class _Draft:
     message_id: str
     extra: tuple[tuple[str, str], ...]
 
+    @property
+    def is_ascii(self) -> bool:
+        """Whether no address is other than ASCII, so that the header is the same for every server."""
+        people = (self.sender, *self.to, *self.cc, *([self.reply_to] if self.reply_to else []))
+        return all(item.is_ascii for item in people) and all(value.isascii() for _name, value in self.extra)
+
 
 def render(
     message: Message,
@@ -62,8 +76,9 @@ def render(
 ) -> Content:
     """Write ``message`` as the bytes that go out.
 
-    Flask-Mail's own ``as_bytes`` makes the MIME structure, on a copy that carries our decisions, so that subclasses
-    which extend it go on working. Headers that come out otherwise than meant are then written anew.
+    An ordinary message is written directly. Otherwise its own ``as_bytes`` makes the MIME structure, on a copy that
+    carries our decisions, so that subclasses which extend it go on working; headers that come out otherwise than
+    meant are then written anew. Either way the bytes pass the same gate.
 
     :param max_bytes: the largest message that is sent.
     :param own_serialiser: whether the message's class writes itself; then it may add headers, and what it signed
@@ -74,23 +89,21 @@ def render(
     check_fields(message)
     draft = _draft(message, sender, recipients)
     meant = _meant(draft)
-    raw = canonical(_serialised(message, draft, whole=own_serialiser))
-    if len(raw) > max_bytes:
-        raise MessageRefused(
-            _(
-                "The message has %(size)s bytes; the limit is %(limit)s (SMTPSERVERS_MAX_MESSAGE_BYTES).",
-                size=f"{len(raw):,}",
-                limit=f"{max_bytes:,}",
-            )
-        )
-    fields, body = split_head(raw)
-    if not any(field.lower == "dkim-signature" for field in fields):
-        fields = mend(fields, meant)
+    written = _written(message, draft, meant, own_serialiser=own_serialiser)
+    fields, body = written.fields, written.body
     if not is_fit(body, seven_bit=need_seven_bit):
         fields, body = make_fit(fields, body, seven_bit=need_seven_bit)
     data = joined(fields, body)
+    if len(data) > max_bytes:
+        raise MessageRefused(
+            _(
+                "The message has %(size)s bytes; the limit is %(limit)s (SMTPSERVERS_MAX_MESSAGE_BYTES).",
+                size=f"{len(data):,}",
+                limit=f"{max_bytes:,}",
+            )
+        )
     gate(data, meant, own_serialiser=own_serialiser)
-    wide = _meant(draft, utf8=True)
+    wide = [] if draft.is_ascii else _meant(draft, utf8=True)
     content = Content(
         data,
         draft.message_id,
@@ -132,6 +145,20 @@ def _message_id(text: str, sender: Mailbox) -> str:
     return text
 
 
+def _written(message: Message, draft: _Draft, meant: Sequence[Meant], *, own_serialiser: bool) -> Entity:
+    try:
+        if not own_serialiser and (content := ordinary(message)):
+            return Entity([*content.fields, *(Field(item.name, item.write()) for item in meant)], content.body)
+        raw = _serialised(message, draft, whole=own_serialiser)
+    except MessageRefused:
+        raise
+    except (ValueError, LookupError, MessageError, OverflowError) as error:
+        raise MessageRefused(_("The message cannot be written: %(error)s.", error=str(error))) from error
+    fields, body = split_head(canonical(raw))
+    signed = any(field.lower == "dkim-signature" for field in fields)
+    return Entity(fields if signed else mend(fields, meant), body)
+
+
 def _serialised(message: Message, draft: _Draft, *, whole: bool) -> bytes:
     """Let the message write itself, as a copy that carries our decisions.
 
@@ -149,11 +176,8 @@ def _serialised(message: Message, draft: _Draft, *, whole: bool) -> bytes:
     written.msgId = draft.message_id
     # Flask-Mail writes these as they are, and fails on those that are not ASCII.
     written.extra_headers = {name: headers.as_ascii(value) for name, value in draft.extra}
-    try:
-        written.attachments = [_as_bytes(item) for item in message.attachments or ()]
-        return written.as_bytes()
-    except (ValueError, LookupError, MessageError, OverflowError) as error:
-        raise MessageRefused(_("The message cannot be written: %(error)s.", error=str(error))) from error
+    written.attachments = [_as_bytes(item) for item in message.attachments or ()]
+    return written.as_bytes()
 
 
 def _pair(item: Mailbox) -> tuple[str, str]:
@@ -181,7 +205,7 @@ def _meant(draft: _Draft, *, utf8: bool = False) -> list[Meant]:
     """Return the header as it is meant; ``utf8`` where it may hold addresses that are not ASCII."""
     meant = [
         headers.mailboxes("From", [draft.sender], utf8=utf8),
-        Meant("Date", lambda value: parsedate_tz(value) is not None, lambda: _date(draft.date)),
+        Meant("Date", _is_date, lambda: f"Date: {_date(floor(draft.date))}\r\n".encode("ascii")),
         headers.exactly("Message-ID", draft.message_id),
     ]
     if draft.subject:
@@ -205,5 +229,10 @@ def _meant_extra(name: str, value: str, *, utf8: bool) -> Meant:
     return headers.text(name, value)
 
 
-def _date(date: float) -> bytes:
-    return f"Date: {formatdate(date, localtime=True)}\r\n".encode("ascii")
+@lru_cache(maxsize=8)
+def _date(second: int) -> str:
+    return formatdate(second, localtime=True)
+
+
+def _is_date(value: str) -> bool:
+    return _USUAL_DATE.fullmatch(value) is not None or parsedate_tz(value) is not None

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks import letters
+from benchmarks import crowd, letters
 from benchmarks.figures import Figure, digits, figure, milliseconds, per_cent, ratios, times
 from benchmarks.instructions import FEW, MANY, per_message
 from benchmarks.measure import Cell, Measurement, measurement
@@ -104,6 +104,15 @@ def test_instructions_for_each_message() -> None:
     """What starting costs is in both totals and cancels out."""
     start = 2_000_000_000
     assert per_message(start + FEW * 3_000_000, start + MANY * 3_000_000) == pytest.approx(3.0)
+
+
+def test_a_crowd_is_reported() -> None:
+    """The list asks as much of the database as with few servers, and used servers leave next to nothing in memory."""
+    run = Run("x", "x", "x", "x", [], crowd=crowd.measure(few=2, many=60))
+    lines = [line for line in markdown(run).splitlines() if "60 servers" in line]
+    assert len(lines) == 3
+    assert lines[0].endswith("| reached |")
+    assert lines[2].endswith("MB | reached |")
 
 
 @pytest.mark.parametrize(
