@@ -1,13 +1,16 @@
 """After every test: the password that the tests sign in with stands nowhere that anybody could read it.
 
 Looked through: what was printed, what our logger was told (at DEBUG), every response of a host app, every error of ours
-with the local variables of its frames, and, when a host app of ``tests.apps`` ends, its tables and its state's repr.
+with the local variables of its frames; and, when a host app of ``tests.apps`` ends, its tables and every object that
+the extension keeps: how it shows itself, and what of it can be carried away by a pickle or a copy.
 """
 
 from __future__ import annotations
 
 import base64
+import copy
 import logging
+import pickle
 import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
@@ -40,6 +43,19 @@ FORMS = _forms(USERNAME, PASSWORD)
 def leaks(text: str) -> list[str]:
     """Return in which forms the password stands in ``text``."""
     return [name for name, form in FORMS.items() if form in text]
+
+
+def shown_and_carried(value: object) -> Iterator[str]:
+    """Give how a value shows itself, and what a pickle and a copy of it hold, as far as it lets itself be carried."""
+    yield repr(value)
+    if type(value).__str__ is not object.__str__:
+        yield str(value)
+    for carry in (copy.copy, pickle.dumps):  # a deep copy has no more in it than a pickle, and takes longer
+        try:
+            carried = carry(value)
+        except Exception:  # noqa: BLE001 - whatever it raises, nothing was carried away
+            continue
+        yield carried.decode("latin-1") if isinstance(carried, bytes) else repr(getattr(carried, "__dict__", carried))
 
 
 class Watch(logging.Handler):
@@ -79,7 +95,8 @@ class Watch(logging.Handler):
 
     def look_through_errors(self) -> None:
         for error in self.errors:
-            self.look(f"{type(error).__name__}", f"{error!r} {error} {vars(error)}")
+            for text in (repr(vars(error)), *shown_and_carried(error)):
+                self.look(f"{type(error).__name__}", text)
             for frame, _line in traceback.walk_tb(error.__traceback__):
                 if "/flask_smtpservers/" in frame.f_code.co_filename:
                     where = f"{type(error).__name__}, locals of {frame.f_code.co_name}"
@@ -94,6 +111,13 @@ def look(where: str, text: str) -> None:
     """Look through ``text`` on behalf of the running test."""
     if _watch is not None:
         _watch.look(where, text)
+
+
+def look_at(value: object) -> None:
+    """Look through an object on behalf of the running test."""
+    if _watch is not None:
+        for text in shown_and_carried(value):
+            _watch.look(f"a {type(value).__name__}", text)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
-from flask import Flask
+from flask import Flask, render_template_string
 from flask_mail import Mail
 from flask_sqlalchemy import SQLAlchemy
 
 from flask_smtpservers.cli import smtp_commands
+from flask_smtpservers.providers.__main__ import parser as providers_parser
+from flask_smtpservers.providers.catalog import Catalog
 
 from ..apps import Host
 from ..peers.mailbox import Mailbox
@@ -42,6 +45,17 @@ def test_python_runs(page: Path, names: dict[str, Any], mailbox: Mailbox) -> Non
         assert mailbox.letters
 
 
+def test_the_list_of_providers_on_its_page_is_right(names: dict[str, Any]) -> None:
+    """The TOML file and the dictionary that the page shows are taken as they stand."""
+    page = ROOT / "docs" / "providers.md"
+    (example,) = blocks(page, "toml")
+    mine = Catalog(tomllib.loads(example.text))
+    assert [one.id for one in mine.first] == ["acme", "gmail", "microsoft365"]
+    (dictionary,) = blocks(page, "python")
+    exec(dictionary.text, names)
+    assert Catalog(names["app"].config["SMTPSERVERS_PROVIDERS"]).provider("acme") is not None
+
+
 def plain_app() -> dict[str, Any]:
     """An app with a database and mail, and nothing of ours."""
     app = Flask("shop")
@@ -50,11 +64,11 @@ def plain_app() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "html+jinja")], ids=name_of)
-def test_templates_parse(page: Path, host: Host) -> None:
-    """The templates of a page render inside a request."""
+def test_templates_render(page: Path, host: Host) -> None:
+    """The templates of a page render inside a request, each to something."""
     for block in blocks(page, "html+jinja"):
         with host.app.test_request_context("/"):
-            host.app.jinja_env.parse(block.text, name_of(page))
+            assert render_template_string(block.text).strip(), block.line
 
 
 @pytest.mark.parametrize(
@@ -63,13 +77,16 @@ def test_templates_parse(page: Path, host: Host) -> None:
     ids=lambda value: name_of(value) if isinstance(value, Path) else None,
 )
 def test_commands_exist(page: Path, line: int, command: str) -> None:
-    """Each ``flask smtp`` command has the arguments that it is shown with, and each ``make`` target is there."""
+    """Each command of ours has the arguments that it is shown with, and each ``make`` target is there."""
     program, *arguments = shlex.split(command, comments=True)
     if program == "flask" and "smtp" in arguments:
         parse(smtp_commands, arguments[arguments.index("smtp") + 1 :])
     elif program == "make":
         targets = re.findall(r"^([\w.-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
         assert {word for word in arguments if "=" not in word} <= set(targets)
+    elif arguments[:2] == ["-m", "flask_smtpservers.providers"]:
+        words = arguments[2 : arguments.index("<") if "<" in arguments else None]
+        providers_parser().parse_args(words)
     else:
         assert program in {"pip", "git", "cd", "flask", "export"}, f"{name_of(page)}:{line}: nothing checks {command!r}"
 

@@ -40,7 +40,29 @@ def _raised() -> None:
     AuthenticationFailed(f"refused {PASSWORD}", stage=Stage.AUTH)
 
 
-@pytest.mark.parametrize("leak", [_logged, _served, _streamed, _raised])
+class Holder:
+    """Shows nothing of itself, but lets itself be carried away."""
+
+    def __init__(self, held: str) -> None:
+        self.held = held
+
+    def __repr__(self) -> str:
+        return "Holder(***)"
+
+
+def _carried() -> None:
+    canary.look_at(Holder(PASSWORD))
+
+
+def _shown() -> None:
+    canary.look_at([PASSWORD.encode().hex()])
+
+
+def _raised_with_more() -> None:
+    AuthenticationFailed("refused", stage=Stage.AUTH).add_note(PASSWORD)
+
+
+@pytest.mark.parametrize("leak", [_logged, _served, _streamed, _raised, _carried, _shown, _raised_with_more])
 def test_a_leak_is_seen(leak: Callable[[], None], request: pytest.FixtureRequest) -> None:
     """Each way out is watched; afterwards the finding is taken back, so that this test itself passes."""
     watch = request.node.stash[canary._KEY]

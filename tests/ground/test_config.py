@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,12 +45,22 @@ def test_flags_may_be_written_as_text(value: Any, meaning: bool) -> None:
         ("SMTPSERVERS_DEADLINE_SECONDS", float("nan")),
         ("SMTPSERVERS_DEADLINE_SECONDS", "soon"),
         ("SMTPSERVERS_MAX_RECIPIENTS", -1),
+        ("SMTPSERVERS_DISCOVERY", "yes"),
+        ("SMTPSERVERS_ISPDB", "http://autoconfig.example.net"),
+        ("SMTPSERVERS_ISPDB", "/no/such/folder"),
     ],
 )
 def test_a_wrong_setting_is_named(key: str, value: Any) -> None:
     """The error names the key, so that it can be found."""
     with pytest.raises(ConfigurationError, match=key):
         Settings.from_config({key: value})
+
+
+def test_what_may_be_asked_for_settings(tmp_path: Path) -> None:
+    """The network by default, no third party; a directory or a service of the operator's choice."""
+    assert (Settings().discovery, Settings().ispdb) == ("network", None)
+    settings = Settings.from_config({"SMTPSERVERS_DISCOVERY": "Offline", "SMTPSERVERS_ISPDB": str(tmp_path)})
+    assert (settings.discovery, settings.ispdb) == ("offline", str(tmp_path))
 
 
 def test_secrets_do_not_show() -> None:

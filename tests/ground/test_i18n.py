@@ -9,7 +9,7 @@ import pytest
 from flask_smtpservers import i18n
 
 
-def write_catalogue(directory: Path, entries: dict[str, str]) -> None:
+def write_catalogue(directory: Path, entries: dict[str, str], language: str = "de") -> None:
     """Write a GNU .mo file (the format is in the gettext manual, section 10.3)."""
     import struct
 
@@ -25,7 +25,7 @@ def write_catalogue(directory: Path, entries: dict[str, str]) -> None:
             data += text + b"\0"
         tables.append(table)
     head = struct.pack("<7I", 0x950412DE, 0, len(ids), 28, 28 + 8 * len(ids), 0, 0)
-    path = directory / "de" / "LC_MESSAGES"
+    path = directory / language / "LC_MESSAGES"
     path.mkdir(parents=True)
     (path / "smtpservers.mo").write_bytes(head + tables[0] + tables[1] + data)
 
@@ -43,10 +43,16 @@ def test_plurals(number: int, text: str) -> None:
 def test_a_catalogue_speaks_inside_the_block_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_catalogue(
         tmp_path,
-        {"Save": "Speichern", "%(number)s server\0%(number)s servers": "%(number)s Server\0%(number)s Server (n)"},
+        {
+            "": "Language: de\n",
+            "Save": "Speichern",
+            "%(number)s server\0%(number)s servers": "%(number)s Server\0%(number)s Server (n)",
+        },
     )
     monkeypatch.setattr(i18n, "DIRECTORY", tmp_path)
     with i18n.speaking("fr", "de"):
         assert i18n.gettext("Save") == "Speichern"
+        assert i18n.language() == "de"
         assert i18n.ngettext("%(number)s server", "%(number)s servers", 3) == "3 Server (n)"
     assert i18n.gettext("Save") == "Save"
+    assert i18n.language() == ""

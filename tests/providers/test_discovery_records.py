@@ -7,9 +7,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_smtpservers.providers.address import MailAddress
+from flask_smtpservers.providers.address import MailAddress, ascii_name, is_domain
 from flask_smtpservers.providers.candidate import DISCOVERED_PORTS, Source, Trust, from_preset
-from flask_smtpservers.providers.catalog import catalog, provider, provider_of_mx
+from flask_smtpservers.providers.catalog import packaged
 from flask_smtpservers.providers.records import (
     FILTERS,
     MX,
@@ -35,16 +35,17 @@ def test_the_best_mx() -> None:
 
 def test_filters_are_no_providers() -> None:
     """No firm is both a filter, from which nothing follows, and a preset, from which everything does."""
-    assert [suffix for suffix in FILTERS if provider_of_mx(suffix)] == []
-    assert [suffix for one in catalog() for suffix in one.mx if any(suffix.endswith(f".{f}") for f in FILTERS)] == []
+    assert [suffix for suffix in FILTERS if packaged().provider_of_mx(suffix)] == []
+    suffixes = [suffix for one in packaged().providers for suffix in one.mx]
+    assert [suffix for suffix in suffixes if any(suffix.endswith(f".{one}") for one in FILTERS)] == []
 
 
 def test_general_knowledge() -> None:
     """A preset that nobody has checked is trusted less; servers without encryption, or to fill in, are left out."""
-    gmail = provider("gmail")
+    gmail = packaged().provider("gmail")
     assert gmail is not None
-    for unverified, trust in ((False, Trust.HIGH), (True, Trust.MEDIUM)):
-        one = replace(gmail, unverified=unverified)
+    for evidence, trust in (("vendor", Trust.HIGH), ("unverified", Trust.MEDIUM)):
+        one = replace(gmail, evidence=(evidence,))
         found = from_preset(ME, one, one.servers, source=Source.PRESET, trust=Trust.HIGH)
         assert [candidate.trust for candidate in found] == [trust, trust]
     odd = [replace(gmail.servers[0], host="{region}.example.com"), replace(gmail.servers[0], security=Security.NONE)]
@@ -103,5 +104,10 @@ def test_any_srv(records: list[SRV]) -> None:
 
 @given(st.lists(st.builds(MX, st.integers(0, 65535), names), max_size=5))
 def test_any_mx(records: list[MX]) -> None:
-    """Whatever the records say, they are read without raising."""
-    incoming(records)
+    """Whatever the records say, what comes out is one of the preferred names, in its one form, or nothing."""
+    found = incoming(records)
+    best = min((record.preference for record in records), default=0)
+    named = {ascii_name(record.exchange) for record in records if record.preference == best}
+    assert found.host in {"", *named}
+    assert not found.host or is_domain(found.host)
+    assert not (found.filtered and found.host)

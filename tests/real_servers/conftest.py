@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 import trustme
 
+from ..peers.mailbox import Mailbox
+from . import dovecot as dovecots
+from .dovecot import Dovecot
 from .kinds import KINDS
 from .postfix import Postfix, why_not
 
@@ -27,6 +30,16 @@ def postfix(_running_postfix: Postfix) -> Postfix:
     """A real Postfix on loopback with an empty mailbox; one for each test process."""
     _running_postfix.forget()
     return _running_postfix
+
+
+@pytest.fixture(scope="session")
+def dovecot(ca: trustme.CA, _running_mailbox: Mailbox) -> Iterator[Dovecot]:
+    """A real Dovecot on loopback that passes mail on to the mailbox; one for each test process."""
+    if reason := dovecots.why_not():
+        pytest.skip(reason)
+    running = Dovecot(ca, _running_mailbox).start()
+    yield running
+    running.stop()
 
 
 class Servers:

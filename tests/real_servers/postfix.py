@@ -91,7 +91,7 @@ postlog unix-dgram n - n - 1 postlogd
 SASL = """\
 pwcheck_method: auxprop
 auxprop_plugin: sasldb
-mech_list: PLAIN LOGIN
+mech_list: PLAIN LOGIN CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-256
 sasldb_path: {home}/sasl/users
 """
 
