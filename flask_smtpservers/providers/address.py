@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import idna
 
 from ..i18n import gettext as _
+from ..mailbox import NotAnAddress, addr_spec
 from ..smtp.hostname import host_error, ip_literal
 
 #: Endings that lead to nobody on the internet (RFC 6761, RFC 6762, RFC 7686, RFC 8375, RFC 9476).
@@ -48,13 +49,14 @@ def parse_address(text: str, *, allow_special_use: bool = False) -> MailAddress:
     local, at, domain = text.strip().rpartition("@")
     if not at or not local or not domain:
         raise ValueError(_("Enter a full mail address, such as me@example.com."))
-    quoted = len(local) > 1 and local[0] == local[-1] == '"'
-    bad = any(not character.isprintable() or (character in " @" and not quoted) for character in local)
-    if bad or len(local.encode("utf-8", "replace")) > 64:
+    name = domain_of(domain, allow_special_use=allow_special_use)
+    try:
+        address = addr_spec(f"{local}@{name}")
+    except NotAnAddress:
         raise ValueError(
             _("The part of a mail address before the @ has at most 64 characters, no blanks and no other @.")
-        )
-    return MailAddress(local, domain_of(domain, allow_special_use=allow_special_use))
+        ) from None
+    return MailAddress(address.removesuffix(f"@{name}"), name)
 
 
 def domain_of(text: str, *, allow_special_use: bool = False) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ..i18n import gettext as _
 from ..smtp.auth import AUTOMATIC_WITH_TOKEN, PASSWORD_MECHANISMS
 from ..smtp.endpoint import Security
 from .address import MailAddress, is_under
-from .catalog import provider_of_host
+from .catalog import Catalog
 from .provider import Provider, ProviderServer, UsernameRule
 
 #: Ports that a record or a page of an outsider may name; presets have their own.
@@ -18,6 +18,9 @@ DISCOVERED_PORTS = frozenset({25, 465, 587, 994, 2465, 2525, 2587})
 
 
 _TOKEN_MECHANISMS = frozenset(AUTOMATIC_WITH_TOKEN)
+
+#: Stands before the @ while a search is made for everybody at a domain; see :meth:`Discovery.addressed_to`.
+ANYBODY = "anybody-at-this-domain"
 
 #: Host, port and security: what makes two candidates the same server.
 Key = tuple[str, int, Security]
@@ -122,6 +125,11 @@ class Discovery:
         """The candidate to fill into the form."""
         return self.candidates[0] if self.candidates else None
 
+    def addressed_to(self, mailbox: MailAddress) -> Discovery:
+        """Return the answer to a search for :data:`ANYBODY` as the one for somebody at the same domain."""
+        mine = (replace(one, username=one.username.replace(ANYBODY, mailbox.local)) for one in self.candidates)
+        return replace(self, address=mailbox, candidates=tuple(mine))
+
 
 def rank_of(source: Source) -> int:
     """Say how good a source is; the smaller, the better."""
@@ -166,7 +174,6 @@ def from_network(
 
     :param username: None for the full address (RFC 6186 §4).
     """
-    provider = provider_of_host(host, str(mailbox))
     ask = trust is not Trust.HIGH and not is_under(host, mailbox.domain)
     return Candidate(
         host=host,
@@ -175,11 +182,17 @@ def from_network(
         username=str(mailbox) if username is None else username,
         source=source,
         trust=trust,
-        provider=provider,
         place=place,
-        note=provider.unsupported if provider else "",
         confirm=_confirm_host(mailbox, host) if ask else "",
     )
+
+
+def recognised(candidate: Candidate, mailbox: MailAddress, catalog: Catalog) -> Candidate:
+    """Add to a candidate that a record or a page named the preset that knows its host, if there is one."""
+    provider = candidate.provider or catalog.provider_of_host(candidate.host, str(mailbox))
+    if provider is None or provider is candidate.provider:
+        return candidate
+    return replace(candidate, provider=provider, note=candidate.note or provider.unsupported)
 
 
 def username_for(mailbox: MailAddress, provider: Provider) -> str:

@@ -15,8 +15,8 @@ from ..smtp.deadline import Deadline
 from ..smtp.endpoint import Security
 from ..smtp.guard import Guard
 from .address import MailAddress, parse_address
-from .candidate import DISCOVERED_PORTS, Candidate, Discovery, Key, Source, Trust, from_preset
-from .catalog import provider_of_address
+from .candidate import DISCOVERED_PORTS, Candidate, Discovery, Key, Source, Trust, from_preset, recognised
+from .catalog import Catalog, packaged
 from .environment import Environment
 from .ispdb import Ispdb
 from .lookups import Answer, Asker, Lookup, unanswered
@@ -51,6 +51,7 @@ def discover(
     environment: Environment,
     guard: Guard,
     mode: Mode = "network",
+    catalog: Catalog | None = None,
     ispdb: Ispdb | None = None,
     ca_file: str | None = None,
     timing: Timing | None = None,
@@ -62,15 +63,20 @@ def discover(
     :param environment: what may be asked; not touched with ``mode="offline"``.
     :param guard: what may be connected to. Presets may use their own ports, all others only usual ones.
     :param mode: ``network`` asks the domain and probes; ``offline`` only reads what is on this machine.
+    :param catalog: the providers that the app knows; None for the packaged ones.
     :param ispdb: the operator's database, if there is one (:func:`~.ispdb.ispdb_at`).
     :param ca_file: path of a PEM file of authorities to trust besides the system's.
-    :param allow_special_use: accepts domains under ``.test``, ``.internal`` and the like.
+    :param allow_special_use: accepts domains under ``.test``, ``.internal`` and the like; those that ``catalog`` knows
+        are accepted anyway.
     :raises ValueError: ``address`` is none; the text is a sentence.
     """
-    mailbox = parse_address(address, allow_special_use=allow_special_use)
-    asker = Asker(mailbox, environment, ispdb, allow_special_use=allow_special_use)
-    search = _Search(mailbox, environment, guard, ca_file, timing or Timing())
-    search.recognise(provider_of_address(str(mailbox)))
+    catalog = catalog or packaged()
+    # An internal domain can only be known from the operator's own list; what is found beside it is judged as usual.
+    known = catalog.provider_of_address(address) is not None
+    mailbox = parse_address(address, allow_special_use=allow_special_use or known)
+    asker = Asker(mailbox, environment, ispdb, catalog, allow_special_use=allow_special_use)
+    search = _Search(mailbox, environment, guard, catalog, ca_file, timing or Timing())
+    search.recognise(catalog.provider_of_address(str(mailbox)))
     search.take(asker.ispdb_offline())
     if mode == "offline" or search.hopeless:
         return search.result(checked=False)
@@ -85,7 +91,13 @@ class _Search:
     """One search: what was found so far, and what became of it."""
 
     def __init__(
-        self, mailbox: MailAddress, environment: Environment, guard: Guard, ca_file: str | None, timing: Timing
+        self,
+        mailbox: MailAddress,
+        environment: Environment,
+        guard: Guard,
+        catalog: Catalog,
+        ca_file: str | None,
+        timing: Timing,
     ) -> None:
         self._mailbox = mailbox
         self._network = environment.network
@@ -93,6 +105,7 @@ class _Search:
         self._preset_guard = Guard(guard.allowed_networks, ports=guard.ports)
         ports = DISCOVERED_PORTS if guard.ports is None else DISCOVERED_PORTS & guard.ports
         self._guard = Guard(guard.allowed_networks, ports=ports)
+        self._catalog = catalog
         self._ca_file = ca_file
         self._timing = timing
         self._deadline = Deadline(timing.total)
@@ -135,7 +148,7 @@ class _Search:
         for candidate in candidates:
             known = self._found.get(candidate.key)
             if known is None or candidate.rank < known.rank:
-                self._found[candidate.key] = candidate
+                self._found[candidate.key] = recognised(candidate, self._mailbox, self._catalog)
 
     # -- what becomes of it
     def pursue(self, lookups: Iterable[Lookup] = ()) -> bool:

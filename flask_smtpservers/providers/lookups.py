@@ -12,6 +12,7 @@ from ..smtp.endpoint import Security
 from .address import MailAddress
 from .autoconfig import MAX_SERVERS, Autoconfig, autoconfig_urls, read_autoconfig
 from .candidate import Candidate, Source, Trust, from_network, rank_of
+from .catalog import Catalog
 from .environment import Environment
 from .ispdb import Ispdb, IspdbDirectory, shorter_names
 from .provider import Provider
@@ -55,11 +56,18 @@ class Asker:
     """Knows the questions about one address."""
 
     def __init__(
-        self, mailbox: MailAddress, environment: Environment, ispdb: Ispdb | None, *, allow_special_use: bool
+        self,
+        mailbox: MailAddress,
+        environment: Environment,
+        ispdb: Ispdb | None,
+        catalog: Catalog,
+        *,
+        allow_special_use: bool,
     ) -> None:
         self._mailbox = mailbox
         self._environment = environment
         self._ispdb = ispdb
+        self._catalog = catalog
         self._allow_special_use = allow_special_use
 
     def ispdb_offline(self) -> Answer:
@@ -140,7 +148,7 @@ class Asker:
             return Answer(notes=(text,))
         if not concluded.host:
             return Answer()
-        provider, candidates = from_mx(self._mailbox, concluded.host)
+        provider, candidates = from_mx(self._mailbox, concluded.host, self._catalog)
         if provider is not None and provider.unsupported:
             return Answer(provider=provider, notes=(provider.unsupported,))
         if candidates:

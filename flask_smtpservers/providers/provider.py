@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -121,7 +122,6 @@ class Provider:
     mx: tuple[str, ...] = ()
     mx_ambiguous: bool = False
     generic_smtp: bool = True
-    unverified: bool = False
     servers: tuple[ProviderServer, ...] = ()
     regions: tuple[Region, ...] = ()
     username: UsernameRule = UsernameRule.EMAIL
@@ -142,6 +142,10 @@ class Provider:
     docs_title: str = ""
     docs_url: str = ""
     docs_seen: bool = False
+    evidence: tuple[str, ...] = ()
+    source: str = ""
+    checked: date | None = None
+    see_also: tuple[str, ...] = ()
     legacy_hosts: tuple[str, ...] = ()
     relay_zone: str = ""
     no_ssl: bool = False
@@ -159,6 +163,16 @@ class Provider:
     def hosts(self) -> tuple[str, ...]:
         """Every current host name, each once."""
         return tuple(dict.fromkeys(server.host for server in self.all_servers))
+
+    @property
+    def unverified(self) -> bool:
+        """Whether its servers are general knowledge: no page of its own and no open list was seen to name them."""
+        return "unverified" in self.evidence and set(self.evidence) <= {"secondary", "unverified"}
+
+    @property
+    def is_public(self) -> bool:
+        """Whether its servers are for everybody, with certificates that everybody trusts; no program of one's own."""
+        return self.kind in ("mailbox", "hosting", "relay", "test")
 
     @property
     def needs_login(self) -> bool:
@@ -201,6 +215,11 @@ class Provider:
     def password_hint(self) -> str:
         """A sentence below the password field; empty if nothing is to be said."""
         return _(self.password_note) if self.password_note else ""
+
+    @property
+    def names_secret(self) -> bool:
+        """Whether one gives the secret a name when it is made."""
+        return self.password in ("app-password", "api-key", "smtp-key", "token")
 
     @property
     def username_hint(self) -> str:

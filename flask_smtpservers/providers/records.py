@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..smtp.endpoint import Security
 from .address import MailAddress, ascii_name, is_domain, is_under
 from .candidate import DISCOVERED_PORTS, Candidate, Source, Trust, from_network, from_preset
-from .catalog import provider_of_mx
+from .catalog import Catalog
 from .provider import Provider, ProviderServer
 
 #: Firms that filter or forward incoming mail for others: an MX there says nothing about where mail is sent from.
@@ -91,9 +91,9 @@ def incoming(records: Iterable[MX], *, allow_special_use: bool = False) -> Incom
     return Incoming(host)
 
 
-def from_mx(mailbox: MailAddress, host: str) -> tuple[Provider | None, list[Candidate]]:
+def from_mx(mailbox: MailAddress, host: str, catalog: Catalog) -> tuple[Provider | None, list[Candidate]]:
     """Return the preset of the firm that receives the mail, and its servers for this region."""
-    provider = provider_of_mx(host)
+    provider = catalog.provider_of_mx(host)
     if provider is None:
         return None, []
     servers = _region_servers(provider, host) or provider.servers_for(mailbox.domain)

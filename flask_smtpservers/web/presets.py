@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from ..i18n import N_
 from ..i18n import gettext as _
-from ..providers import catalog
+from ..providers.guidance import need
 from ..providers.provider import Provider, ProviderServer, UsernameRule
 from ..smtp.endpoint import Security
+from ..state import state_of
 from .forms import ServerForm
 
 #: The id of "Other server".
 OTHER = "custom"
-
-#: Offered first, in the order of the alphabet; everybody else is one search away.
-POPULAR = (
-    "amazon-ses",
-    "brevo",
-    "gmail",
-    "google-workspace",
-    "icloud",
-    "mailgun",
-    "microsoft365",
-    "outlook",
-    "sendgrid",
-    "yahoo",
-    "zoho",
-)
 
 #: The longest host name (RFC 1035 §2.3.4); nothing longer is looked up.
 _HOST_LENGTH = 253
@@ -69,7 +55,7 @@ class Group:
 class Way:
     """One port that the provider offers, as a button.
 
-    :param fix: the value of the button, see :func:`.editing.correction_of`.
+    :param fix: the value of the button, see :func:`.corrections.correction_of`.
     """
 
     text: str
@@ -78,29 +64,36 @@ class Way:
 
 
 def popular() -> tuple[Choice, ...]:
-    """Return the providers that most people have, and "Other server" as the last."""
-    found = (catalog.provider(one) for one in POPULAR)
-    return (*(_choice(one) for one in found if one is not None), other())
+    """Return the providers that come first, and "Other server" as the last."""
+    return (*(_choice(one) for one in state_of().catalog.first), other())
 
 
 def other() -> Choice:
     """Return the choice for a server that no preset knows."""
-    need = _("You need: its name, a user name and a password")
-    return Choice(OTHER, _("Other server"), need, "other smtp", possible=True)
+    words = _("You need: its name, a user name and a password")
+    return Choice(OTHER, _("Other server"), words, "other smtp", possible=True)
 
 
 def groups() -> Iterator[Group]:
     """Yield all further providers by kind, each kind in the order of the alphabet."""
+    catalog = state_of().catalog
+    for title, members in by_kind(one for one in catalog.offered if one not in catalog.first):
+        yield Group(title, tuple(_choice(one) for one in members))
+
+
+def by_kind(providers: Iterable[Provider]) -> Iterator[tuple[str, list[Provider]]]:
+    """Sort providers by kind, each kind in the order of the alphabet; yield the kinds that have some."""
+    every = sorted(providers, key=lambda one: one.name.casefold())
     for kind, title in _KINDS:
-        members = [one for one in catalog.catalog() if _kind(one) == kind and one.id not in POPULAR]
-        members.sort(key=lambda one: one.name.casefold())
-        yield Group(_(title), tuple(_choice(one) for one in members))
+        members = [one for one in every if _kind(one) == kind]
+        if members:
+            yield _(title), members
 
 
 def chosen(form: ServerForm) -> Provider | None:
     """Return the provider that the form names; None for "Other server" and before any choice."""
     name = form.text("provider")
-    return None if name == OTHER else catalog.provider(name)
+    return None if name == OTHER else state_of().catalog.provider(name)
 
 
 def meant(form: ServerForm) -> Provider | None:
@@ -111,7 +104,7 @@ def meant(form: ServerForm) -> Provider | None:
     choice = chosen(form)
     if choice is not None and (not host or host in choice.hosts):
         return choice
-    return catalog.provider_of_host(host, form.address) or choice
+    return state_of().catalog.provider_of_host(host, form.address) or choice
 
 
 def chosen_name(form: ServerForm) -> str:
@@ -180,11 +173,11 @@ def _username(provider: Provider, address: str) -> str | None:
 
 
 def _literals() -> set[str]:
-    return {one.username_value for one in catalog.catalog() if one.username_value}
+    return {one.username_value for one in state_of().catalog.providers if one.username_value}
 
 
 def _names() -> set[str]:
-    return {one.name for one in catalog.catalog()}
+    return {one.name for one in state_of().catalog.providers}
 
 
 def _kind(provider: Provider) -> str:
@@ -192,19 +185,11 @@ def _kind(provider: Provider) -> str:
 
 
 def _choice(provider: Provider) -> Choice:
+    possible = not provider.unsupported
+    return Choice(provider.id, provider.name, need(provider), words_of(provider), possible=possible)
+
+
+def words_of(provider: Provider) -> str:
+    """Return everything by which a provider may be looked for, in lower case."""
     words = (provider.name, *provider.aliases, *provider.domains, *provider.hosts, *provider.legacy_hosts)
-    return Choice(
-        provider.id, provider.name, _need(provider), " ".join(words).lower(), possible=not provider.unsupported
-    )
-
-
-def _need(provider: Provider) -> str:
-    if provider.unsupported:
-        return _("Not possible here")
-    if not provider.needs_login:
-        return _("You need: nothing")
-    if provider.password_login == "admin-enabled":  # noqa: S105 - whether a password is taken
-        return _("You need: the password, and SMTP allowed by your administrator")
-    if provider.password == "account":  # noqa: S105 - the kind of secret
-        return _("You need: the account's password")
-    return _("You need: %(secret)s", secret=provider.password_label)
+    return " ".join(words).lower()

@@ -19,7 +19,7 @@ from flask_smtpservers.providers.address import MailAddress, domain_of, is_under
         ("jürgen@müller.de", "jürgen", "xn--mller-kva.de"),
         ("me@MÜLLER.de", "me", "xn--mller-kva.de"),
         ("me@例え。テスト", "me", "xn--r8jz45g.xn--zckzah"),
-        ('"a@b c"@example.org', '"a@b c"', "example.org"),
+        ("ju\u0308rgen@example.org", "j\u00fcrgen", "example.org"),
         ("me@3com.example.org", "me", "3com.example.org"),
     ],
 )
@@ -34,7 +34,7 @@ def test_addresses(text: str, local: str, domain: str) -> None:
      "me@a..org", "me@.example.org", "me@example.org..", "me@-a.org", "me@a-.org", "me@a_b.org", "me@example.123",
      "me@0x7f.1", "me@exa mple.org", "me@example.org/x", "me@example.org:25", "me@" + "a" * 64 + ".org",
      "me@" + "a." * 130 + "org", "a b@example.org", "a@b@example.org", "a\r\nb@example.org", "a" * 65 + "@example.org",
-     "me@xn--\u200b.org", "me@\ud800.org", "\ud800@example.org"],
+     "me@xn--\u200b.org", "me@\ud800.org", "\ud800@example.org", '"a@b c"@example.org', "a%b@example.org"],
 )  # fmt: skip
 def test_no_addresses(text: str) -> None:
     """Anything else is refused with a sentence."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from flask_smtpservers.providers.catalog import catalog, provider
+from flask_smtpservers.providers.catalog import packaged
 from flask_smtpservers.providers.provider import Provider
 
 
 def get(name: str) -> Provider:
-    found = provider(name)
+    found = packaged().provider(name)
     assert found is not None
     return found
 
@@ -67,7 +67,7 @@ def test_what_cannot_work_is_said(name: str, words: str) -> None:
 
 def test_the_others_can_work() -> None:
     """No other preset is closed."""
-    closed = {one.id for one in catalog() if one.unsupported}
+    closed = {one.id for one in packaged().providers if one.unsupported}
     assert closed == {"outlook", "hotmail", "tuta", "hey", "dynect", "loops"}
 
 
@@ -151,7 +151,7 @@ def test_ports() -> None:
     assert gmail.server_at("smtp.gmail.com", 80) is None
 
 
-@pytest.mark.parametrize("one", catalog(), ids=lambda one: one.id)
+@pytest.mark.parametrize("one", packaged().providers, ids=lambda one: one.id)
 def test_every_preset_is_complete(one: Provider) -> None:
     """What the form shows of it is there."""
     assert one.name
