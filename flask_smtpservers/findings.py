@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -34,6 +35,8 @@ class StepState(StrEnum):
     OK = "ok"
     FAILED = "failed"
     NOT_REACHED = "not_reached"
+    WAITING = "waiting"
+    """It ends later, and elsewhere: somebody opens the test message."""
 
 
 class Mender(StrEnum):
@@ -44,6 +47,28 @@ class Mender(StrEnum):
     HOSTING = "hosting"
     OPERATOR = "operator"
     NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenCertificate:
+    """A certificate that a server showed and that may be trusted by its fingerprint, once a person has compared it.
+
+    :param fingerprint: SHA-256, as ``SHA256:AB:CD:…``.
+    :param subject: whom it is made out to, by its own words.
+    :param names: the names and addresses that it is valid for.
+    :param issuer: who issued it, by its own words; anybody can write anything there.
+    :param not_before: from when it is valid, UTC.
+    :param not_after: until when it is valid, UTC.
+    :param trusted: the fingerprint that is trusted until now, if there is one.
+    """
+
+    fingerprint: str
+    subject: str
+    names: tuple[str, ...]
+    issuer: str
+    not_before: datetime
+    not_after: datetime
+    trusted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +84,9 @@ class Diagnosis:
     :param mender: who can mend it.
     :param said: the server's own words, printable and without secrets; empty if it said nothing.
     :param link: a page of the provider that helps, or empty.
+    :param certificate: the server's certificate, if it may be trusted by its fingerprint; None for every other cause,
+        and for a provider's server, which always shows one that everybody trusts.
+    :param provider: the id of the provider whose help page tells more, or empty.
     :param correction: the fields of the form to change and their new values, where one press of a button mends it;
         a port or an encryption stands here only if it was tried and works. Not to be changed.
     """
@@ -73,6 +101,8 @@ class Diagnosis:
     said: str = ""
     link: str = ""
     correction: Mapping[str, str | int] = field(default_factory=dict, hash=False)
+    certificate: SeenCertificate | None = None
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +115,7 @@ class Step:
     :param seen: what was found, as one translated sentence or phrase; empty if nothing is worth saying.
     :param raw: the server's reply (printable, secrets masked) or the text of the system's error; empty if none.
     :param diagnosis: on the failed step, why it failed and what to do.
+    :param expires_at: on the step ``certificate``: until when the server's certificate is valid, UTC.
     """
 
     stage: Stage
@@ -93,3 +124,4 @@ class Step:
     seen: str = ""
     raw: str = ""
     diagnosis: Diagnosis | None = None
+    expires_at: datetime | None = None

@@ -21,6 +21,7 @@ from .context import Context, Fact
 from .corrections import correction
 from .rules import diagnose
 from .stages import headline, label, stages
+from .trust import trustable
 
 __all__ = ["Inspect", "OpeningSession", "Probe", "check", "headline", "label", "not_started", "stages"]
 
@@ -96,7 +97,7 @@ def check(
         yield run.passed(Stage.SETTINGS, _settings_seen(endpoint))
         try:
             for progress in session.opening():
-                yield run.passed(progress.stage, progress.seen, progress.reply)
+                yield run.passed(progress.stage, progress.seen, progress.reply, progress.expires_at)
             yield from _transaction(session, run, sender, recipient or sender, message)
         except (SendError, MessageRefused) as error:
             stage, milliseconds = run.stage_of(getattr(error, "stage", None)), run.milliseconds()
@@ -154,17 +155,21 @@ class _Run:
     def __post_init__(self) -> None:
         self.since = self.clock()
 
-    def passed(self, stage: Stage, seen: str, reply: Reply | None = None) -> Step:
+    def passed(self, stage: Stage, seen: str, reply: Reply | None = None, expires_at: datetime | None = None) -> Step:
         """Make the step of a stage that went well."""
         if stage in self.remaining:
             self.remaining.remove(stage)
         raw = f"{reply.code} {reply.excerpt}" if reply is not None else ""
-        return Step(stage, StepState.OK, self.milliseconds(), seen, raw)
+        return Step(stage, StepState.OK, self.milliseconds(), seen, raw, expires_at=expires_at)
 
     def failed(self, stage: Stage, error: Exception, context: Context, milliseconds: int) -> Step:
         """Make the step that failed, with its diagnosis and what one press of a button can do about it."""
         diagnosis = diagnose(error, context, stage)
-        diagnosis = replace(diagnosis, correction=correction(diagnosis, context))
+        diagnosis = replace(
+            diagnosis,
+            correction=correction(diagnosis, context),
+            certificate=trustable(diagnosis, context, error),
+        )
         self.remaining = [other for other in self.remaining if other is not stage]
         return Step(stage, StepState.FAILED, milliseconds, "", diagnosis.said or str(error), diagnosis)
 
@@ -193,6 +198,7 @@ def _completed(context: Context, session: OpeningSession, run: _Run, inspect: In
         greeting=session.greeting.text if session.greeting else "",
         certificate_names=facts.subject_names if facts else context.certificate_names,
         certificate_issuer=facts.issuer if facts else context.certificate_issuer,
+        certificate=facts,
         facts=context.facts | {Fact.LEAF_IN_DATE} if facts and _in_date(facts) else context.facts,
     )
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from ipaddress import ip_address
 
-from ..providers.catalog import provider_of_host, provider_of_mx
+from ..providers.catalog import Catalog, packaged
 from ..providers.provider import Provider
+from ..smtp.certificates import CertificateFacts
 from ..smtp.endpoint import Endpoint, Security
 
 
@@ -51,6 +52,10 @@ class Fact(StrEnum):
     """The relay accepts listed senders only."""
     OWN_SERVER = "own_server"
     """The server belongs to whoever asks."""
+    FAILED_LOGINS = "failed_logins"
+    """It began after logins had failed several times."""
+    PERSONAL_ACCOUNT = "personal_account"
+    """The account is a private person's, not a company's."""
     MODE_FITS = "mode_fits"
     """Port and encryption mode are known to fit each other."""
 
@@ -115,12 +120,14 @@ class Context:
     :param security: None if not known.
     :param username: None if not known, empty for a server without login.
     :param provider: the preset that was chosen; without one, ``host`` tells the provider.
+    :param catalog: the providers that the app knows.
     :param password: what can be told of the password's form.
     :param features: the keywords of the server's EHLO reply, in capitals; None if it was not reached.
     :param greeting: the server's greeting.
     :param heard: the first words of what answers at the port, where it was listened to after the failure.
     :param certificate_names: the names in the server's certificate.
     :param certificate_issuer: who issued it, by its own words.
+    :param certificate: all that the server's certificate says, if it was refused.
     :param outbound_ips: this machine's public addresses, as the operator stated them.
     :param facts: what was found out beside the failure.
     :param alternatives: other ways at which a mail server answers, the best first; None if none were tried.
@@ -134,12 +141,14 @@ class Context:
     sender: str = ""
     recipient: str = ""
     provider: Provider | None = None
+    catalog: Catalog = field(default_factory=packaged, repr=False)
     password: PasswordShape | None = None
     features: frozenset[str] | None = None
     greeting: str = ""
     heard: str = ""
     certificate_names: tuple[str, ...] = ()
     certificate_issuer: str = ""
+    certificate: CertificateFacts | None = None
     outbound_ips: tuple[str, ...] = ()
     facts: frozenset[Fact] = frozenset()
     alternatives: tuple[Alternative, ...] | None = None
@@ -149,18 +158,24 @@ class Context:
         """The provider whose sending server ``host`` is; the chosen preset only if ``host`` can be one of its own."""
         if self.provider is not None and (not self.host or _belongs(self.host.lower(), self.provider)):
             return self.provider
-        return provider_of_host(self.host, self.sender)
+        return self.catalog.provider_of_host(self.host, self.sender)
 
     @cached_property
     def inbound_provider(self) -> Provider | None:
         """The provider whose incoming mail ``host`` takes, if it is no sending server."""
-        return None if provider_of_host(self.host) else provider_of_mx(self.host)
+        return None if self.catalog.provider_of_host(self.host) else self.catalog.provider_of_mx(self.host)
+
+    @property
+    def full_username(self) -> str:
+        """The sending address, if the user name is only what stands before its ``@``; else an empty text."""
+        local, at, _domain = self.sender.rpartition("@")
+        return self.sender if at and local and local.lower() == (self.username or "").lower() else ""
 
     @property
     def is_public_service(self) -> bool:
         """Whether ``host`` is a documented server of a provider, with certificates that everybody trusts."""
         owner = self.known_provider
-        return owner is not None and owner.kind in ("mailbox", "hosting", "relay", "test")
+        return owner is not None and owner.is_public
 
     @property
     def is_loopback(self) -> bool:
@@ -229,12 +244,14 @@ def context_of(
     sender: str = "",
     recipient: str = "",
     provider: Provider | None = None,
+    catalog: Catalog | None = None,
     outbound_ips: Collection[str] = (),
     from_environment: bool = False,
 ) -> Context:
     """Describe an endpoint; of the password only the form is kept.
 
     :param provider: the preset that was chosen, if any.
+    :param catalog: the providers that the app knows; None for the packaged ones.
     :param outbound_ips: this machine's public addresses, as the operator stated them.
     :param from_environment: whether the password is an ``env:`` reference.
     """
@@ -248,6 +265,7 @@ def context_of(
         sender=sender,
         recipient=recipient,
         provider=provider,
+        catalog=catalog or packaged(),
         outbound_ips=tuple(outbound_ips),
     )
     if not password:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..findings import Diagnosis
-from ..providers.catalog import suggest_host
 from ..providers.provider import UsernameRule
 from ..smtp.endpoint import Security
 from .context import Alternative, Context
@@ -17,12 +16,15 @@ _OTHER_WAY = frozenset(["turn_off_starttls", "use_provider_port", "use_unblocked
 #: What another name of the server mends.
 _OTHER_NAME = frozenset(["check_host_spelling", "use_right_endpoint", "use_certificate_hostname"])
 
+#: Rules by which the user name is a mail address.
+_ADDRESS_RULES = (UsernameRule.EMAIL, UsernameRule.SENDER_ADDRESS)
+
 
 def correction(diagnosis: Diagnosis, context: Context) -> Mapping[str, str | int]:
     """Return the fields to change and their new values; empty if only a person can mend it.
 
     A port or an encryption is proposed only if it was tried and works (:attr:`.context.Context.works`). Encryption is
-    never switched off, and no password is ever touched.
+    never switched off, and of a password at most the blanks at its ends are taken off.
 
     :param diagnosis: what :func:`~flask_smtpservers.diagnosis.rules.diagnose` said.
     :param context: the settings that failed, and what was found out since.
@@ -37,10 +39,22 @@ def correction(diagnosis: Diagnosis, context: Context) -> Mapping[str, str | int
             return _other_name(diagnosis, context)
         case "fix_username" if owner is not None and owner.username is UsernameRule.LITERAL:
             return {"username": owner.username_value}
+        case "fix_username" if owner is None or owner.username in _ADDRESS_RULES:
+            return _address_as_username(context)
+        case "retype_credentials" if context.password is not None and context.password.blanks:
+            return {"keep_password_blanks": 0}
+        case "retype_credentials" if owner is None and context.full_username:
+            return {"username": context.full_username}
         case "use_own_sender_address" if "@" in (context.username or ""):
             return {"address": context.username or ""}
         case _:
             return {}
+
+
+def _address_as_username(context: Context) -> Mapping[str, str | int]:
+    """Propose the sending address where something else than an address is the user name."""
+    bare = bool(context.username) and "@" not in (context.username or "")
+    return {"username": context.sender} if bare and "@" in context.sender else {}
 
 
 def _same_host(context: Context) -> list[Alternative]:
@@ -61,7 +75,7 @@ def _other_name(diagnosis: Diagnosis, context: Context) -> Mapping[str, str | in
             return _change(context, way)
     if diagnosis.fix == "use_certificate_hostname":
         return {}
-    host = suggest_host(context.host)
+    host = context.catalog.suggest_host(context.host)
     return {"host": host} if host else _change(context, next(iter(_same_host(context)), None))
 
 

@@ -24,6 +24,8 @@ def words_for(context: Context) -> Mapping[str, object]:
         "recipient": context.recipient or Noun(_("the recipient")),
         "provider": named.name if named else Noun(_("your provider")),
         "ip": ", ".join(context.outbound_ips),
+        "trusted": _("the trusted one"),
+        "found": _("another one"),
         "names": ", ".join(context.certificate_names[:3]),
         "other_host": next((host for host in named.hosts if host != context.host), "") if named else "",
         "other_port": way[0] if way else "",

@@ -15,7 +15,6 @@ from typing import TypeVar
 
 from ..errors import AddressBlocked, SendError
 from ..findings import Stage
-from ..providers.catalog import suggest_host
 from ..smtp.certificates import CertificateFacts
 from ..smtp.deadline import Deadline
 from ..smtp.endpoint import Endpoint, Security
@@ -24,9 +23,10 @@ from ..smtp.inspection import peer_certificate
 from ..smtp.network import Address, Network
 from ..smtp.probing import Attempt, Heard, Speech, addresses_of, knows_authorities, listen, try_way, without_login
 from .context import Alternative, Context, Fact
+from .kind import Kind
 from .rules import decide
 from .rules.own import cause_of_class
-from .symptom import Kind, Symptom, symptom_of
+from .symptom import Symptom, symptom_of
 from .ways import Way, mode_is_in_doubt, ways_to_try
 
 #: How long all that follows one failure may take, in seconds.
@@ -115,7 +115,7 @@ class Surroundings:
         """Find out whether other names can be looked up."""
         owner, host = context.known_provider, context.host.lower()
         documented = owner.hosts if owner else ()
-        wanted = (suggest_host(context.host), *documented, *self._names)
+        wanted = (context.catalog.suggest_host(context.host), *documented, *self._names)
         names = [name for name in dict.fromkeys(wanted) if name and name != host and "{" not in name][:_MOST_NAMES]
         found = self._together({name: partial(self._exists, name) for name in names})
         if any(found.values()):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from ..findings import Stage
-from ..providers.catalog import provider, search
+from ..providers.catalog import packaged
 from ..providers.provider import Provider
 from ..smtp.endpoint import Security
 from .context import Context, Fact, PasswordShape
+from .kind import KINDS, STAGES, Kind, kind_of_words
+from .logs import PYTHON_NAMES, SYSTEM_WORDS, server_words, stage_told, told
 from .rules import decide, explained
-from .symptom import KINDS, STAGES, Kind, Symptom, kind_of_words
+from .symptom import Symptom
 from .wording import any_of, code_in, enhanced_in, unwrapped, without_links
 
 #: A user name of each kind that a record may state, since the name itself is not recorded.
@@ -65,6 +68,8 @@ _FACTS = (
     (Fact.SENDER_LIST, ("allowed sender",)),
     (Fact.OWN_SERVER, ("own mail server",)),
     (Fact.MODE_FITS, ("mode are right", "mode is right", "mode fits")),
+    (Fact.FAILED_LOGINS, ("failed login", "logins had failed", "fail2ban", "wrong passwords", "was banned")),
+    (Fact.PERSONAL_ACCOUNT, ("personal gmail", "personal account", "private account", "consumer account")),
 )
 
 
@@ -72,8 +77,9 @@ def explain_record(record: Mapping[str, Any]) -> dict[str, Any]:
     """Explain one recorded failure: ``id``, ``cause``, ``fix``, ``transient``, ``title``."""
     symptom = symptom_of_record(record)
     diagnosis = explained(decide(symptom), symptom.context)
+    name = record.get("id")
     return {
-        "id": record.get("id"),
+        "id": name if isinstance(name, str | int) else None,
         "cause": diagnosis.cause,
         "fix": diagnosis.fix,
         "transient": diagnosis.transient,
@@ -83,13 +89,12 @@ def explain_record(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def symptom_of_record(record: Mapping[str, Any]) -> Symptom:
     """Read a record; values of a wrong type or name count as missing."""
-    stage, code = record.get("stage"), record.get("code")
     return read_symptom(
         text=_text(record, "text"),
         context=_context(record),
-        stage=_member(Stage, stage),
+        stage=_member(Stage, record.get("stage")),
         exception=_text(record, "exception"),
-        code=code if isinstance(code, int) else None,
+        code=_number(record.get("code")),
         enhanced=_text(record, "enhanced"),
     )
 
@@ -98,15 +103,16 @@ def _context(record: Mapping[str, Any]) -> Context:
     settings = record.get("settings")
     settings = settings if isinstance(settings, Mapping) else {}
     named, remark = _text(record, "provider").lower(), _text(record, "context").lower()
-    port, security = settings.get("port"), settings.get("security")
+    log = told(_text(record, "text"))
     facts = {fact for fact, marks in _FACTS if any(mark in remark for mark in marks)}
     if named in _HOSTING_COMPANIES:
         facts.add(Fact.CLOUD_HOST)
     owner = _provider(named)
     return Context(
-        host=_text(settings, "host"),
-        port=port if isinstance(port, int) else None,
-        security=_member(Security, security),
+        host=_text(settings, "host") or log.host,
+        port=_number(settings.get("port")) or log.port,
+        security=_member(Security, settings.get("security")) or log.security,
+        greeting=log.greeting,
         username=_username(settings.get("username_kind"), owner),
         provider=owner,
         password=_password(remark),
@@ -117,11 +123,12 @@ def _context(record: Mapping[str, Any]) -> Context:
 def _provider(named: str) -> Provider | None:
     known = _PROVIDERS.get(named)
     if known is not None:
-        return provider(known)
+        return packaged().provider(known)
     words = named.replace("_", " ")
-    exact = provider(named.replace("_", "-"))
+    exact = packaged().provider(named.replace("_", "-"))
     return exact or next(
-        (one for one in search(words) if words == one.name.lower() or words in map(str.lower, one.aliases)), None
+        (one for one in packaged().search(words) if words == one.name.lower() or words in map(str.lower, one.aliases)),
+        None,
     )
 
 
@@ -142,16 +149,26 @@ def _password(remark: str) -> PasswordShape | None:
     )
 
 
+#: No reply is longer; what follows is a program's own output.
+_LONGEST = 10_000
+
 Member = TypeVar("Member", bound=StrEnum)
 
 
 def _member(kind: type[Member], value: object) -> Member | None:
-    return next((member for member in kind if member == value), None)
+    return next((member for member in kind if isinstance(value, str) and member == value.strip().lower()), None)
+
+
+def _number(value: object) -> int | None:
+    """Read a number, also where it is written as a text."""
+    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,5}\s*", value):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _text(record: Mapping[str, Any], key: str) -> str:
     value = record.get(key)
-    return value if isinstance(value, str) else ""
+    return value[:_LONGEST] if isinstance(value, str) else ""
 
 
 def read_symptom(
@@ -164,12 +181,15 @@ def read_symptom(
     enhanced: str = "",
 ) -> Symptom:
     """Describe a failure of which only words are left: a log line, the name of an exception, a code."""
-    words = unwrapped(text)
+    said = server_words(text)
+    words = unwrapped(said)
     name = exception.rpartition(".")[2]
-    code = code if code is not None else code_in(text)
+    name = PYTHON_NAMES.get(name, name)
+    code = code if code is not None else code_in(said)
     kind = _kind_of_record(name, words, stage, code)
     if stage is None:
-        stage = STAGES.get(name) or _stage_of_words(words, kind, code, connected=name in _CONNECTED)
+        stage = STAGES.get(name) or stage_told(text)
+        stage = stage or _stage_of_words(words, kind, code, connected=name in _CONNECTED)
     return Symptom(
         stage=stage,
         kind=kind,
@@ -194,19 +214,27 @@ def _kind_of_record(name: str, words: str, stage: Stage | None, code: int | None
         return by_words if by_words is not Kind.OTHER else kind
     if kind is not Kind.OTHER:
         return kind
-    if code is not None and (stage in _REPLY_STAGES or by_words in (Kind.OTHER, Kind.REFUSED, Kind.TIMED_OUT)):
+    if code is not None and (stage in _REPLY_STAGES or not SYSTEM_WORDS.search(words)):
         return Kind.REPLY
-    if by_words is Kind.OTHER and stage in _REPLY_STAGES:
+    if by_words is Kind.OTHER and (stage in _REPLY_STAGES or (stage is None and _LOGIN_FAILED.search(words))):
         return Kind.REPLY
-    by_stage = {Stage.RESOLVE: Kind.NAME, Stage.TLS: Kind.TLS, Stage.CERTIFICATE: Kind.CERTIFICATE}
-    return by_words if by_words is not Kind.OTHER or stage is None else by_stage.get(stage, Kind.OTHER)
+    return by_words if by_words is not Kind.OTHER or stage is None else _USUALLY.get(stage, Kind.OTHER)
+
+
+#: How something usually fails at a step, if neither the class of the exception nor the words say.
+_USUALLY = {
+    Stage.RESOLVE: Kind.NAME,
+    Stage.CONNECT: Kind.TIMED_OUT,
+    Stage.TLS: Kind.TLS,
+    Stage.CERTIFICATE: Kind.CERTIFICATE,
+}
 
 
 def _stage_of_words(words: str, kind: Kind, code: int | None, *, connected: bool) -> Stage | None:
     """Guess from the words at which step it happened."""
     by_words = next((stage for stage, marks in _STAGE_MARKS if marks.search(words)), None)
     if kind in (Kind.REPLY, Kind.NOT_OFFERED):
-        return Stage.AUTH if code in (432, 504, 534, 535, 538) else by_words
+        return Stage.AUTH if code in (534, 535, 538) else by_words or (Stage.AUTH if code in (432, 504) else None)
     if kind in (Kind.NAME, Kind.REFUSED, Kind.UNREACHABLE):
         return Stage.RESOLVE if kind is Kind.NAME else Stage.CONNECT
     if kind in (Kind.TLS, Kind.CERTIFICATE):
@@ -214,15 +242,21 @@ def _stage_of_words(words: str, kind: Kind, code: int | None, *, connected: bool
     return Stage.GREETING if connected else by_words
 
 
+#: What programs say of a refused login that keep the server's reply to themselves.
+_LOGIN_FAILED = any_of(
+    r"log ?in (denied|failed|fail\b|refused|incorrect)|(could|can) ?not (be )?(auth|log ?in)|登录失败|anmeldung fehlge",
+    r"auth\w* (failed|failure|denied|unsuccessful|error|rejected)|invalid (login|credentials)|[ée]chec .{0,20}authent",
+)
 _STAGE_MARKS = (
     (
         Stage.AUTH,
         any_of(
-            r"\bauth(entication)?\b.{0,40}(fail|not supported|not advertised|unsuccessful|invalid)",
-            r"credentials|login|unencrypted connection|authentication mechanism",
+            r"(?<!domain )\bauth(entication)?\b.{0,40}(fail|not supported|not advertised|unsuccessful|invalid)",
+            _LOGIN_FAILED.pattern,
+            r"credentials|login|unencrypted connection|authentication mechanism|code d.authentification",
         ),
     ),
-    (Stage.STARTTLS, any_of(r"starttls (extension )?not supported")),
+    (Stage.STARTTLS, any_of(r"starttls (extension )?not supported|^starttls\b|the starttls extension")),
     (Stage.EHLO, any_of(r"\b(helo|ehlo)\b")),
     (Stage.DATA, any_of(r"end of data|data command")),
     (Stage.MAIL_FROM, any_of(r"mail from|sender")),

@@ -66,7 +66,7 @@ def headline(steps: Sequence[Step]) -> str:
             return _(
                 "Stopped at step %(number)s of %(total)s: %(title)s.", number=number, total=len(steps), title=title
             )
-    if not steps or any(step.state is not StepState.OK for step in steps):
+    if not steps or any(step.state not in (StepState.OK, StepState.WAITING) for step in steps):
         return _("The test was not finished.")
     seen = {step.stage: step.seen for step in steps}
     telling = next((stage for stage in (Stage.DATA, Stage.AUTH, Stage.RCPT_TO) if seen.get(stage)), None)

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..findings import Stage
-from ..providers.catalog import provider_of_host, suggest_host
 from ..smtp.endpoint import Security
 from ..smtp.probing import RELAY_PORT
 from .causes import CAUSES
 from .context import Context
+from .kind import Kind
 from .rules import Verdict
-from .symptom import Kind, Symptom
+from .symptom import Symptom
 
 #: The most ways that are tried after one failure: each is a connection.
 MOST_WAYS = 5
@@ -106,8 +106,8 @@ def _other_ports(context: Context) -> Iterator[Way]:
 
 def _suggested(context: Context) -> Iterator[Way]:
     """Yield the ways into the server that was probably meant: those of the settings first, if they are documented."""
-    host = suggest_host(context.host)
-    owner = provider_of_host(host) if host else None
+    host = context.catalog.suggest_host(context.host)
+    owner = context.catalog.provider_of_host(host) if host else None
     if host is None or owner is None:
         return
     ways = [Way(host, server.port, server.security) for server in owner.all_servers if server.host == host]

@@ -7,8 +7,10 @@ import re
 _ESCAPED = re.compile(r"(?:\\x[0-9a-fA-F]{2})+")
 #: The code that begins each line of a reply: ``534-5.7.9``, ``550 5.7.1``, alone or repeated inside the text.
 _LINE_CODE = re.compile(r"(?:^|(?<=\s))[245]\d\d(?:[ -](?=\d\.\d{1,3}\.\d{1,3}\b)|-(?=\S))")
-_CODE = re.compile(r"(?<![\d.:])([245]\d\d)(?=[ -]|, ?b?['\"])")
+_CODE = re.compile(r"(?<![\w.:/])(?<!port )(?<!line )(2[0-5]\d|4[2357]\d|5[0-7]\d)(?=[ -]|: |\)|\Z|\n|, ?b?['\"])")
 _ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
+
+_REFUSALS = 400
 
 _LINK = re.compile(r"(?:https?|ftp|ssl|tcp)://\S+|\bwww\.\S+")
 _MAILBOX = re.compile(r"<?[^\s<>'\"(]+@[^\s<>'\",;:)]+>?")
@@ -40,9 +42,9 @@ def any_of(*patterns: str) -> re.Pattern[str]:
 
 
 def code_in(text: str) -> int | None:
-    """Find a reply code in free text."""
-    found = _CODE.search(text)
-    return int(found[1]) if found else None
+    """Find a reply code in free text: the first that refuses something, else the first."""
+    found = [int(code) for code in _CODE.findall(text)]
+    return next((code for code in found if code >= _REFUSALS), found[0] if found else None)
 
 
 def enhanced_in(text: str) -> str:

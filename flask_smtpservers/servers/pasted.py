@@ -62,6 +62,9 @@ def _split_url(scheme: str, rest: str) -> Pasted:
     if scheme not in _SCHEMES:
         raise ValueError(_("Enter only the name of the server, such as smtp.example.com."))
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if "@" in rest[len(authority) :]:
+        # Somebody did not encode a sign in the password: what looks like the host is the user name.
+        raise ValueError(_("Enter only the name of the server here, and user name and password in their own fields."))
     credentials, _at, place = authority.rpartition("@")
     username, _colon, password = credentials.partition(":")
     host, port = _split_port(place)

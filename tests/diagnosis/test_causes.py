@@ -6,12 +6,11 @@ import re
 
 import pytest
 
-from flask_smtpservers.diagnosis.causes import CAUSES, FIXES, VARIANTS, worded
+from flask_smtpservers.diagnosis.causes import CAUSES, FIXES, VARIANTS
 from flask_smtpservers.diagnosis.causes.kinds import Cause
 from flask_smtpservers.diagnosis.context import Context
-from flask_smtpservers.diagnosis.placeholders import words_for
 from flask_smtpservers.diagnosis.rules import Verdict, explained
-from flask_smtpservers.providers.catalog import provider
+from flask_smtpservers.providers.catalog import packaged
 from flask_smtpservers.smtp.endpoint import Security
 
 KNOWN = """
@@ -25,6 +24,7 @@ account_suspended auth_method_unsupported auth_not_offered auth_required ip_not_
 sender_not_verified sender_address_invalid relay_denied sandbox_restricted domain_auth_failed recipient_rejected
 greylisted quota_exceeded message_too_large content_rejected message_malformed
 unknown blocked_by_policy secret_unreadable allowance_reached cert_not_yet_valid client_certificate_needed in_doubt
+certificate_changed
 """
 
 BLANK = Context()
@@ -76,11 +76,14 @@ def test_every_way_of_telling(cause: Cause, context: Context) -> None:
 
 @pytest.mark.parametrize("cause", CAUSES.values(), ids=lambda cause: cause.id)
 def test_no_unsafe_advice(cause: Cause) -> None:
-    """Nobody is told to weaken an account or to stop checking certificates."""
-    said = worded(cause.id, words=words_for(FULL))
-    text = " ".join((said.explanation, *said.steps)).lower()
-    assert not re.search(r"less secure|(disable|(switch|turn) off) (mfa|security|multi-factor|verification)", text)
-    assert not re.search(r"(disable|switch off|ignore|skip) .{0,20}certificate", text)
+    """Nobody is told to weaken an account or to stop checking certificates, in no special case and by no fix."""
+    variants = ["", *(name for cause_id, name in VARIANTS if cause_id == cause.id)]
+    for said in (explained(Verdict(cause.id, fix, variant), FULL) for variant in variants for fix in cause.fixes):
+        text = " ".join((said.explanation, *said.steps)).lower()
+        weaken = r"(disable|(switch|turn) off) .{0,30}(mfa|security|multi-factor|two-step|2-step|verification|defaults)"
+        assert not re.search(rf"less secure|{weaken}", text)
+        assert not re.search(r"(disable|switch off|turn off|ignore|skip) .{0,20}certificate", text)
+        assert "below" not in text, "where the server's words stand differs from page to page"
 
 
 def test_a_sentence_about_something_unknown_is_left_out() -> None:
@@ -99,7 +102,7 @@ def test_a_microsoft_policy_names_app_password_and_security_defaults() -> None:
 
 def test_google_steps_come_in_order() -> None:
     """First user name and password, then two-step verification, then the app password; with the provider's page."""
-    context = Context(host="smtp.gmail.com", provider=provider("gmail"))
+    context = Context(host="smtp.gmail.com", provider=packaged().provider("gmail"))
     said = explained(Verdict("app_password_required", variant="gmail"), context)
     assert ["user name" in said.steps[0], "2-Step" in said.steps[1], "apppasswords" in said.steps[2]] == [True] * 3
     assert said.link.startswith("https://support.google.com/")

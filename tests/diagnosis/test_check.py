@@ -237,6 +237,9 @@ def test_a_run_that_never_started() -> None:
 def test_headline_of_an_unfinished_run() -> None:
     """A run that was left early claims no success."""
     assert headline([]) == "The test was not finished."
+    sent = Step(Stage.DATA, StepState.OK, seen="The server accepted the test message")
+    waiting = Step(Stage.ARRIVAL, StepState.WAITING)
+    assert headline([sent, waiting]) == "The server accepted the test message."
     assert headline([Step(Stage.SETTINGS, StepState.OK), Step(Stage.RESOLVE, StepState.NOT_REACHED)]) == (
         "The test was not finished."
     )

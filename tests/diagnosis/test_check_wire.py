@@ -18,7 +18,7 @@ from flask_smtpservers.smtp.guard import Guard
 from flask_smtpservers.smtp.inspection import peer_certificate
 from flask_smtpservers.smtp.session import Session
 
-from ..peers.hostile import answer, close, drip, hang, hear, hostile, say, server_context, start_tls, stream
+from ..peers.hostile import answer, close, drip, hang, hear, hear_bytes, hostile, say, server_context, start_tls, stream
 from ..peers.mailbox import PASSWORD, USERNAME, Mailbox
 from .conftest import Detour, MakeSession
 
@@ -141,8 +141,8 @@ RUDE = [
     ([*HELLO, say("250 mail.example.test"), hang()], Stage.STARTTLS, "starttls_not_offered"),
     ([*HELLO, say("250-mail.example.test", "250 STARTTLS"), answer("454 4.7.0 TLS not available")],
      Stage.STARTTLS, "server_misconfigured"),
-    ([*HELLO, say("250-mail.example.test", "250 STARTTLS"), answer("220 go"), close()],
-     Stage.STARTTLS, "server_misconfigured"),
+    ([*HELLO, say("250-mail.example.test", "250 STARTTLS"), answer("220 go"), hear_bytes(1), close()],
+     Stage.TLS, "server_misconfigured"),
     ([*HELLO, say("250-mail.example.test", "250 STARTTLS"), answer("220 go\n250 what?"), hang()],
      Stage.STARTTLS, "server_misconfigured"),
 ]  # fmt: skip

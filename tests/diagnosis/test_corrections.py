@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flask_smtpservers.diagnosis import Context
-from flask_smtpservers.diagnosis.context import Alternative
+from flask_smtpservers.diagnosis.context import Alternative, PasswordShape
 from flask_smtpservers.diagnosis.corrections import correction
 from flask_smtpservers.diagnosis.rules import Verdict, explained
 from flask_smtpservers.smtp.endpoint import Security
@@ -38,6 +38,52 @@ def tried(host: str, *ways: str) -> tuple[Alternative, ...]:
 def test_correction(verdict: Verdict, where: tuple[str, int, str], change: dict[str, str | int]) -> None:
     """A wrong host or user name can be set right at once; the rest is a person's work."""
     known = context(*where)
+    assert correction(explained(verdict, known), known) == change
+
+
+LOGIN = ("mail.example.com", 465, "ssl")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "known", "change"),
+    [
+        (
+            Verdict("bad_credentials", variant="blanks"),
+            context(*LOGIN, password=PasswordShape(blanks=True)),
+            {"keep_password_blanks": 0},
+        ),
+        (
+            Verdict("bad_credentials", variant="short_name"),
+            context(*LOGIN, username="Ann", sender="ann@example.com"),
+            {"username": "ann@example.com"},
+        ),
+        (Verdict("bad_credentials"), context(*LOGIN, username="ann", sender="shop@example.com"), {}),
+        (Verdict("bad_credentials"), context(*LOGIN, username="ann@example.com", sender="ann@example.com"), {}),
+        (
+            Verdict("wrong_username_form"),
+            context(*LOGIN, username="ann", sender="shop@example.com"),
+            {"username": "shop@example.com"},
+        ),
+        (
+            Verdict("wrong_username_form"),
+            context("smtp.gmail.com", 465, "ssl", username="shop", sender="shop@gmail.com"),
+            {"username": "shop@gmail.com"},
+        ),
+        (Verdict("wrong_username_form"), context(*LOGIN, username="a@example.com", sender="b@example.com"), {}),
+        (
+            Verdict("wrong_username_form"),
+            context("email-smtp.eu-west-1.amazonaws.com", 587, "starttls", username="me", sender="me@example.com"),
+            {},
+        ),
+        (
+            Verdict("sender_not_owned"),
+            context(*LOGIN, username="ann@example.com", sender="shop@example.com"),
+            {"address": "ann@example.com"},
+        ),
+    ],
+)
+def test_what_was_typed_for_the_login(verdict: Verdict, known: Context, change: dict[str, str | int]) -> None:
+    """Blanks come off, a short user name becomes the whole address, the sender becomes the account's own."""
     assert correction(explained(verdict, known), known) == change
 
 

@@ -663,3 +663,17 @@ def test_another_server_of_the_app_is_the_reference(host: Host, zoo: Zoo) -> Non
         host.state.store.record_test(good, passed=True, title="")
     assert tried(host, port=4465, security="ssl").cause == "cert_chain_incomplete"
     assert ("127.0.0.1", 465) in zoo.town.dialled
+
+
+def test_a_server_of_its_own_trust_is_no_reference(host: Host, zoo: Zoo) -> None:
+    """One whose certificate is trusted by its fingerprint says nothing about the machine's authorities."""
+    zoo.town.names["good.example.test"] = "127.0.0.1"
+    bad = server_context(trustme.CA(), HOST)
+    zoo.town.ports[4465] = zoo.stack.enter_context(hostile([start_tls(), listen()], context=bad)).port
+    host.state.network = zoo.town
+    with host.app.app_context():
+        fields = {"host": "good.example.test", "port": 465, "security": "ssl", "address": "x@example.test"}
+        own = host.state.store.add({**fields, "certificate_fingerprint": "ab" * 32}).profile
+        host.state.store.record_test(own, passed=True, title="")
+    tried(host, port=4465, security="ssl")
+    assert ("127.0.0.1", 465) not in zoo.town.dialled

@@ -91,13 +91,32 @@ def test_wrong_use(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> 
     assert "usage:" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("line", ["not json", "[1]"])
-def test_a_broken_line(line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A line that is no JSON object is named by its number."""
+@pytest.mark.parametrize(
+    "line", [b"not json", b"[1]", b"\xff\xfe{}", b"[" * 100_000, b'{"code": ' + b"9" * 5000 + b"}"]
+)
+def test_a_broken_line(line: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line that is no JSON object is named by its number, counts as unknown, and stops nothing."""
     file = tmp_path / "failures.jsonl"
-    file.write_text('{"id": 1}\n' + line + "\n")
+    file.write_bytes(b'{"id": 1}\n' + line + b'\n{"id": 3}\n')
     assert main([str(file)]) == 1
-    assert "line 2" in capsys.readouterr().err
+    out, err = capsys.readouterr()
+    assert "line 2" in err
+    assert [json.loads(answer)["id"] for answer in out.splitlines()] == [1, None, 3]
+    assert json.loads(out.splitlines()[1])["cause"] == "unknown"
+
+
+def test_a_missing_file(capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that cannot be read is named."""
+    assert main(["/nowhere/failures.jsonl"]) == 2
+    assert "/nowhere/failures.jsonl" in capsys.readouterr().err
+
+
+def test_odd_characters(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A byte order mark, halves of characters and numbers that are none neither stop it nor come out as they are."""
+    file = tmp_path / "failures.jsonl"
+    file.write_bytes(b'\xef\xbb\xbf{"id": "\\ud800", "text": "\\ud800 535"}\n{"id": NaN, "code": 1e400}\n')
+    assert main([str(file)]) == 0
+    assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == ["\ud800", None]
 
 
 def test_it_runs_without_flask() -> None:

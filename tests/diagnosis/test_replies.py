@@ -8,6 +8,7 @@ from flask_smtpservers.diagnosis import Context, diagnose
 from flask_smtpservers.diagnosis.context import Fact, PasswordShape
 from flask_smtpservers.errors import (
     AuthenticationFailed,
+    CertificateRefused,
     DataRefused,
     HeloRefused,
     ProtocolError,
@@ -112,6 +113,12 @@ SENDER = [
     ("mail.example.com", "550 5.1.0 192.0.2.1 is not allowed to send for x.org: SPF", "domain_auth_failed"),
     ("mail.example.com", "421 4.7.0 Too many connections", "rate_limited"),
     ("mail.example.com", "550 No", "sender_address_invalid"),
+    ("smtp.mail.yahoo.com", "550 Mailbox unavailable", "sender_not_owned"),
+    ("mail.example.com", "451 4.0.0 invalid return path: not owned by user", "sender_not_owned"),
+    ("mail.example.com", "421 4.4.2 Connection expired, try reconnecting", "server_temporary_failure"),
+    ("mail.example.com", "550 SMTP Authentifizierung erforderlich", "auth_required"),
+    ("mail.example.com", "421 Trop de connexions", "rate_limited"),
+    ("mail.example.com", "451 Mails per session limit", "rate_limited"),
 ]  # fmt: skip
 
 RECIPIENT = [
@@ -132,11 +139,24 @@ RECIPIENT = [
     ("mail.example.com", "504 5.5.2 Helo command rejected: need fully-qualified hostname", "helo_rejected"),
     ("mail.example.com", "553 5.7.1 Sender address rejected: not owned by user", "sender_not_owned"),
     ("mail.example.com", "550 Sender verify failed", "sender_address_invalid"),
+    ("mail.example.com", "550 Verification failed for <root@box>", "sender_address_invalid"),
     ("mail.example.com", "450 4.2.1 receiving mail too quickly", "rate_limited"),
     ("mail.example.com", "452 4.5.3 Too many recipients", "quota_exceeded"),
     ("mail.example.com", "550 5.4.1 Recipient address rejected: Access denied", "recipient_rejected"),
     ("mail.example.com", "451 4.7.500 Server busy. Please try again later", "server_temporary_failure"),
     ("mail.example.com", "451 4.3.5 Server configuration problem", "server_misconfigured"),
+    ("mail.example.com", "451 4.3.0 Temporary lookup failure", "server_misconfigured"),
+    ("mail.example.com", "550 host is not permitted to relay: you have not logged into us", "relay_denied"),
+    ("mail.example.com", "553 not in my list of rcpt hosts", "relay_denied"),
+    ("mail.example.com", "554 5.7.1 Helo command blocked using dbl.example.org; Error: open resolver",
+     "server_misconfigured"),
+    ("mail.example.com", "552 5.2.2 user quota exceeded", "recipient_rejected"),
+    ("mail.example.com", "552 exceeded storage allocation", "recipient_rejected"),
+    ("mail.example.com", "550 5.2.1 This mailbox has been blocked", "recipient_rejected"),
+    ("mail.example.com", "550 5.7.505 Access denied, banned recipient", "recipient_rejected"),
+    ("mail.example.com", "451 too many errors detected from your IP", "ip_blocked"),
+    ("smtp.mail.yahoo.com", "553 5.7.1 [TSS07] not accepted, the ip is in Spamhaus's list", "ip_blocked"),
+    ("mail.example.com", "550 Taille limite du message atteinte", "message_too_large"),
 ]  # fmt: skip
 
 MESSAGE = [
@@ -157,6 +177,17 @@ MESSAGE = [
     ("mail.example.com", "550 5.7.25 The IP address sending this message has no PTR record", "ip_blocked"),
     ("mail.example.com", "451 4.3.0 queue file write error", "server_temporary_failure"),
     ("mail.example.com", "554 5.7.1 Spam message rejected", "content_rejected"),
+    (GMAIL, "550 5.7.1 This message does not pass authentication checks", "domain_auth_failed"),
+    (GMAIL, "550 5.7.30 DKIM does not pass", "domain_auth_failed"),
+    (GMAIL, "550 5.7.29 not sent over a TLS connection", "starttls_required"),
+    ("smtp-mail.outlook.com", "550 5.3.4 To continue sending messages, please sign in to your account.",
+     "web_login_required"),
+    ("mail.example.com", "552 message line is too long", "message_malformed"),
+    ("mail.example.com", "550 5.7.1 Messages having no From: header are not accepted", "message_malformed"),
+    ("mail.example.com", "550 5.3.5 System incorrectly configured", "server_misconfigured"),
+    ("mail.example.com", "554 Message rejected: the account is paused", "account_suspended"),
+    ("smtp.mail.yahoo.com", "554 [PH01] not accepted for policy reasons", "content_rejected"),
+    ("mail.example.com", "550 (IP based) policy", "ip_blocked"),
     ("mail.example.com", "554 No", "content_rejected"),
     ("mail.example.com", "550 Go away, see https://example.com/spam/greylist", "content_rejected"),
 ]  # fmt: skip
@@ -170,6 +201,8 @@ BEFORE = [
     ("ehlo", "421 4.7.0 Try again later, closing connection. (EHLO)", "helo_rejected"),
     ("ehlo", "550 Blacklisted", "ip_blocked"),
     ("ehlo", "500 no", "helo_rejected"),
+    ("ehlo", "421 EHLO refused: too many connections", "rate_limited"),
+    ("greeting", "421 Cannot connect to SMTP server 192.0.2.9, connect error 10060", "connection_intercepted"),
 ]
 
 
@@ -260,3 +293,25 @@ def test_what_passes_by_itself(words: str, transient: bool) -> None:
 def test_no_more_is_claimed_than_was_said(stage: str, words: str, title: str) -> None:
     """A bare refusal is not dressed up as a known reason."""
     assert diagnose(refusal(stage, words), at()).title == title
+
+
+def test_an_iam_policy_grants_the_sender() -> None:
+    """Where the right to send is given by a policy, the policy is to change, not the sender."""
+    error = refusal("data", "554 User is not authorized to perform ses:SendRawEmail on the identity")
+    told = diagnose(error, at("email-smtp.eu-west-1.amazonaws.com"))
+    assert (told.cause, told.fix) == ("sender_not_owned", "grant_send_permission")
+
+
+@pytest.mark.parametrize(
+    ("host", "fix"), [("10.0.0.5", "turn_off_starttls"), ("mail.example.com", "contact_server_admin")]
+)
+def test_broken_encryption_in_the_own_network(host: str, fix: str) -> None:
+    """Only in the own network is doing without encryption a way out."""
+    told = diagnose(refusal("ehlo", "454 4.7.0 TLS not available due to local problem"), at(host))
+    assert (told.cause, told.fix) == ("server_misconfigured", fix)
+
+
+def test_a_stranger_behind_the_certificate() -> None:
+    """A certificate that is refused from a server that greeted with a stranger's name is a stranger's."""
+    context = at(GMAIL, greeting="box.hoster.example ESMTP Exim")
+    assert diagnose(CertificateRefused("No.", stage=Stage.CERTIFICATE), context).cause == "connection_intercepted"

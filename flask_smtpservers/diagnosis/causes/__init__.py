@@ -47,6 +47,7 @@ def worded(
     transient: bool | None = None,
     said: str = "",
     link: str = "",
+    provider: str = "",
 ) -> Diagnosis:
     """Put a decision into words, in the language being spoken.
 
@@ -69,6 +70,7 @@ def worded(
         mender=special.mender or cause.mender,
         said=said,
         link=link,
+        provider=provider,
     )
 
 

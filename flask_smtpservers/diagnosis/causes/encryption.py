@@ -58,6 +58,24 @@ CAUSES = (
         (N_("Or let the server's operator install a public certificate, for example from Let's Encrypt."),),
     ),
     Cause(
+        "certificate_changed",
+        N_("The certificate has changed"),
+        N_(
+            "%(host)s shows another certificate than the one that is trusted for it. Either its operator renewed it, "
+            "or another server answers in its place. So neither user name nor password was sent. Trusted: %(trusted)s. "
+            "Shown: %(found)s."
+        ),
+        ("compare_fingerprint",),
+        Mender.YOU,
+        (
+            N_("If nobody renewed it, do not trust it: somebody may be listening. Tell whoever runs the server."),
+            N_(
+                "If the server has a certificate of a public authority now, empty the field “Fingerprint of the "
+                "server's certificate” instead."
+            ),
+        ),
+    ),
+    Cause(
         "cert_hostname_mismatch",
         N_("The certificate is for another name"),
         N_(
@@ -95,7 +113,12 @@ CAUSES = (
         ),
         ("install_full_chain",),
         Mender.PROVIDER,
-        (N_("If it is your own authority, paste its certificate (PEM) into “CA certificate” of this server."),),
+        (
+            N_(
+                "If it is your own authority, paste its certificate (PEM) into “Certificate of your own authority”, "
+                "under “Advanced”."
+            ),
+        ),
     ),
     Cause(
         "ca_store_outdated",

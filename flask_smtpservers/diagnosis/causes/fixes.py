@@ -35,14 +35,21 @@ FIXES = (
     Fix("check_host_spelling", N_("Check the spelling of the server name.")),
     Fix("choose_ssl_tls", N_("Switch on “Enable SSL”, or use port 587 with STARTTLS.")),
     Fix("choose_starttls", N_("Switch off “Enable SSL” and choose STARTTLS.")),
+    Fix(
+        "compare_fingerprint",
+        N_(
+            "Ask whoever runs the server whether the certificate was renewed and which SHA-256 fingerprint it has now. "
+            "Trust the new one only if all of it is the same."
+        ),
+    ),
     Fix("contact_provider", N_("Sign in at your provider and follow its notice, or write to its support.")),
-    Fix("contact_server_admin", N_("Send the server's words below to its operator.")),
+    Fix("contact_server_admin", N_("Send the server's own words to its operator.")),
     Fix("correct_setting_format", N_("Enter it again, without blanks and special characters.")),
     Fix(
         "create_app_password",
         N_("Create an app password in the security settings of your account and enter it here as the password."),
     ),
-    Fix("delist_or_change_ip", N_("Have the address removed from the list that the server names below.")),
+    Fix("delist_or_change_ip", N_("Have the address removed from the list that the server names in its own words.")),
     Fix(
         "enable_smtp_auth_mailbox",
         N_(
@@ -66,7 +73,7 @@ FIXES = (
         "fix_dns_on_server",
         N_("Ask whoever runs this app to check the DNS settings of its machine, or of its container."),
     ),
-    Fix("fix_message_headers", N_("Send the server's words below to the developers of this app: no setting helps.")),
+    Fix("fix_message_headers", N_("Send the server's own words to the developers of this app: no setting helps.")),
     Fix("fix_network_route", N_("Ask whoever runs this app to repair the network route, or to prefer IPv4.")),
     Fix("fix_recipient", N_("Correct the recipient's address.")),
     Fix("fix_sender_address", N_("Enter a real, existing sending address, for example no-reply@your-domain.")),
@@ -84,7 +91,10 @@ FIXES = (
     Fix("look_before_resending", N_("Look into the recipient's mailbox before you send it again.")),
     Fix("open_firewall", N_("Ask whoever hosts this app to open outgoing connections to port %(port)s.")),
     Fix("raise_allowance", N_("Raise the allowance of this server, or send through another one.")),
-    Fix("read_and_ask", N_("Read the server's words below, and send them to its operator if they do not help.")),
+    Fix(
+        "read_and_ask",
+        N_("Read the exact words of the failure, and send them to the server's operator if they do not help you."),
+    ),
     Fix("reconnect_and_retry", N_("Try again: a new connection will be opened.")),
     Fix(
         "reduce_volume_or_upgrade", N_("Wait until the limit starts anew, usually within a day, or take a larger plan.")
@@ -106,7 +116,10 @@ FIXES = (
         "set_ehlo_hostname",
         N_("Ask whoever runs this app to give its machine a real host name, such as mail.your-domain, for EHLO."),
     ),
-    Fix("set_up_spf_dkim", N_("Add the SPF and DKIM records of this sending service to the DNS of the domain.")),
+    Fix(
+        "set_up_spf_dkim",
+        N_("Add the SPF and DKIM records of this sending service to the DNS of the domain; its help pages list them."),
+    ),
     Fix("shrink_message", N_("Send smaller attachments, or a link instead.")),
     Fix("sign_in_on_web", N_("Sign in on the provider's web site, follow its notice and confirm that it was you.")),
     Fix("slow_down_and_retry", N_("Wait some minutes, and send fewer messages at once.")),
@@ -119,7 +132,10 @@ FIXES = (
     ),
     Fix(
         "trust_or_replace_certificate",
-        N_("If it is your own server, paste its certificate or that of its authority (PEM) into “CA certificate”."),
+        N_(
+            "If it is your own server, trust its certificate by the fingerprint that whoever runs it reads to you, or "
+            "paste the certificate of its authority (PEM) into “Certificate of your own authority”."
+        ),
     ),
     Fix("turn_off_starttls", N_("Switch on “Enable SSL” and use port 465, if the server offers that.")),
     Fix("update_ca_store", N_("Ask whoever runs this app to install or update the package ca-certificates.")),

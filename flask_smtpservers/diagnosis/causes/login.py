@@ -169,7 +169,7 @@ VARIANTS = {
         N_("%(reason)s So it was broken off."),
         (
             N_("Choose another sign-in method, or “Automatic”."),
-            N_("If that does not help, send the server's words below to its operator."),
+            N_("If that does not help, send the server's own words to its operator."),
         ),
     ),
     ("wrong_credential_kind", "unsure"): Variant(
@@ -251,6 +251,29 @@ VARIANTS = {
         steps=(
             N_("Create a new key at %(provider)s that may send mail, and enter it here in full."),
             N_("User name: %(username_hint)s"),
+        ),
+    ),
+    ("bad_credentials", "blanks"): Variant(
+        N_("The server refused user name or password"),
+        N_(
+            "%(host)s was reached, but it does not accept this user name with this password. The password begins or "
+            "ends with a blank, which often comes along when it is copied."
+        ),
+        (
+            N_("Take the blanks off the password, and test again."),
+            N_("If they do belong to it, check user name and password, and enter them again."),
+        ),
+    ),
+    ("bad_credentials", "short_name"): Variant(
+        N_("The server refused user name or password"),
+        N_(
+            "%(host)s was reached, but it does not accept this user name with this password. Most servers want the "
+            "full mail address as the user name."
+        ),
+        (
+            N_("Enter the full mail address as the user name: %(sender)s."),
+            N_("If that is refused too, enter the password again."),
+            N_("Sign in at your provider's web mail with the same user name to see whether the account works."),
         ),
     ),
     ("bad_credentials", "shell"): Variant(

@@ -147,6 +147,12 @@ VARIANTS = {
             N_("Ask whoever hosts this app whether outgoing mail is blocked, and which port can be opened."),
         ),
     ),
+    ("port_blocked", "mute"): Variant(
+        explanation=N_(
+            "Something takes the connection to %(host)s at port %(port)s, but no mail server answers there, while "
+            "another port of the same server works. Often a firewall or a mail scanner on the way is the reason."
+        ),
+    ),
     ("connection_refused", "closed"): Variant(
         explanation=N_(
             "Something accepted the connection to %(host)s, port %(port)s, and hung up at once. Usually the mail "

@@ -111,14 +111,14 @@ VARIANTS = {
         ),
         (
             N_("Check the sending address; with most providers it must be that of the signed-in account."),
-            N_("Read the server's words below."),
+            N_("Read the server's own words: they often name the reason."),
         ),
     ),
     ("content_rejected", "unsure"): Variant(
         N_("The server refused the message"),
         N_("The server took sender and recipient but not the message, and does not say clearly why."),
         (
-            N_("Read the server's words below."),
+            N_("Read the server's own words: they often name the reason."),
             N_("Try another text without links and attachments, to see whether a filter took it for spam."),
         ),
     ),

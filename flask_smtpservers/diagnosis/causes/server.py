@@ -32,7 +32,10 @@ CAUSES = (
         ),
         ("delist_or_change_ip", "send_through_relay", "contact_server_admin"),
         Mender.HOSTING,
-        (N_("The address of this machine is %(ip)s."),),
+        (
+            N_("Whoever hosts this app can have its address taken off such lists, or give the machine another one."),
+            N_("The address of this machine is %(ip)s."),
+        ),
     ),
     Cause(
         "rate_limited",
@@ -87,7 +90,7 @@ CAUSES = (
     Cause(
         "unknown",
         N_("The server could not be used"),
-        N_("Something went wrong that this app cannot explain. The exact words stand below."),
+        N_("Something went wrong that this app cannot explain. The exact words of the failure are all that is known."),
         ("read_and_ask",),
         Mender.PROVIDER,
     ),
@@ -117,7 +120,10 @@ VARIANTS = {
         ),
     ),
     ("server_misconfigured", "starttls"): Variant(
-        explanation=N_("%(host)s offers STARTTLS but breaks off as soon as the encryption is to begin."),
+        explanation=N_(
+            "%(host)s offers STARTTLS but breaks off as soon as the encryption is to begin. Only its operator can "
+            "repair that."
+        ),
     ),
     ("server_misconfigured", "resolver"): Variant(
         explanation=N_(

@@ -13,14 +13,19 @@ from ...errors import SMTPServersError
 from ...findings import Diagnosis, Stage
 from ..causes import worded
 from ..context import Context
+from ..kind import Kind
 from ..placeholders import words_for
-from ..symptom import Kind, Symptom, symptom_of
+from ..symptom import Symptom, symptom_of
+from ..wording import any_of
 from . import encryption, login, message, own, policy, reaching
 from .verdict import Verdict
 
 __all__ = ["RULES", "Verdict", "decide", "diagnose"]
 
 Rule = Callable[[Symptom], Verdict | None]
+
+
+_MESSAGE_REFUSED = any_of(r"\b(message|e?mail)\b.{0,20}(reject|refus|not allowed|filtered|block)")
 
 
 def by_step(symptom: Symptom) -> Verdict | None:
@@ -36,8 +41,10 @@ def by_step(symptom: Symptom) -> Verdict | None:
             return Verdict("greylisted")
         case Stage.DATA if not symptom.transient:
             return Verdict("content_rejected", variant="unsure")
-        case None:
-            return None
+        case Stage.STARTTLS if not symptom.transient:
+            return Verdict("server_misconfigured")
+        case None if symptom.permanent and symptom.says(_MESSAGE_REFUSED):
+            return Verdict("content_rejected", variant="unsure")
         case _:
             return Verdict("server_temporary_failure") if symptom.transient else None
 
@@ -58,6 +65,7 @@ RULES: tuple[Rule, ...] = (
     policy.encryption_demanded,
     login.microsoft_sentence,
     login.login_sentence,
+    login.sign_in_wanted,
     policy.address_list,
     message.domain_not_covered,
     policy.login_demanded,
@@ -133,7 +141,7 @@ def decide(symptom: Symptom) -> Verdict:
 
 def explained(verdict: Verdict, context: Context, *, said: str = "") -> Diagnosis:
     """Put a verdict into words, in the language being spoken."""
-    owner = context.known_provider
+    owner = context.known_provider if verdict.cause in _WITH_LINK else None
     return worded(
         verdict.cause,
         verdict.fix,
@@ -141,5 +149,6 @@ def explained(verdict: Verdict, context: Context, *, said: str = "") -> Diagnosi
         words={**words_for(context), **verdict.words},
         transient=verdict.transient,
         said=said,
-        link=owner.docs_url if owner and verdict.cause in _WITH_LINK else "",
+        link=owner.docs_url if owner else "",
+        provider=owner.id if owner else "",
     )

@@ -6,7 +6,8 @@ from ...findings import Stage
 from ...smtp.auth import AUTOMATIC, ON_DEMAND
 from ...smtp.endpoint import Security
 from ..context import Context, Fact
-from ..symptom import Kind, Symptom
+from ..kind import Kind
+from ..symptom import Symptom
 from ..wording import any_of
 from .reaching import mode_mismatch
 from .verdict import Verdict
@@ -91,7 +92,8 @@ def tls_failed(symptom: Symptom) -> Verdict | None:
 #: What comes back is not TLS at all.
 _NOT_TLS = any_of(
     r"wrong version number|does not look like a tls handshake|unknown protocol|packet length too long|record layer",
-    r"plaintext|not a tls|unexpected message|bad record type|invalid (content )?type",
+    r"plaintext|not a tls|unexpected message|bad record type|invalid (content )?type|frame size|corrupted frame",
+    r"unexpected packet format|parse tls packet|unrecogni[sz]ed ssl message|not an ssl|typically reserved for plain",
 )
 _NO_COMMON_TLS = any_of(
     r"unsupported protocol|protocol version|no (shared|ciphers|common|protocols|suitable)|handshake failure|too small",
@@ -105,6 +107,8 @@ def certificate_refused(symptom: Symptom) -> Verdict | None:
     if symptom.kind is not Kind.CERTIFICATE:
         return None
     context, code = symptom.context, symptom.verify_code
+    if context.greeted_by_stranger:
+        return Verdict("connection_intercepted")
     # Go says "has expired or is not yet valid" for both, and then on which side of the time it is.
     early = symptom.says(r"not yet valid") and not symptom.says(r"expired(?!.* is before )")
     if code == _NOT_YET_VALID or early:
@@ -126,7 +130,7 @@ def certificate_refused(symptom: Symptom) -> Verdict | None:
     if code == _NO_ISSUER or symptom.says(r"locally looked up"):
         return Verdict("ca_store_outdated")
     if code in (_NO_ISSUER_LOCALLY, _LEAF_UNVERIFIED) or symptom.says(_NO_ISSUER_WORDS):
-        return _no_issuer(context)
+        return _no_issuer(context, one_name_for_all=symptom.says(_ANY_STRANGER))
     if symptom.says(r"chain ?error") and context.is_public_service:
         return Verdict("connection_intercepted")
     return Verdict("ca_store_outdated" if context.is_public_service else "cert_self_signed")
@@ -144,6 +148,8 @@ _OTHER_NAME_WORDS = any_of(
 _NO_ISSUER_WORDS = any_of(
     r"issuer|first certificate|leaf signature|unknown ?authority|untrusted root|certification path",
 )
+#: Go and Java say the same of a private certificate, which is common, and of a missing intermediate, which is rare.
+_ANY_STRANGER = any_of(r"signed by unknown ?authority|certification path")
 
 
 def _other_name(context: Context) -> Verdict:
@@ -164,13 +170,13 @@ def _names_own_provider(context: Context) -> bool:
     return owner is not None and not set(owner.hosts).isdisjoint(context.certificate_names)
 
 
-def _no_issuer(context: Context) -> Verdict:
+def _no_issuer(context: Context, *, one_name_for_all: bool) -> Verdict:
     if context.knows(Fact.AUTHORITIES_MISSING):
         return Verdict("ca_store_outdated")
     if context.is_public_service:
         # Everybody knows the authority of a big provider: if this machine can verify others, somebody else answers.
         return Verdict("connection_intercepted" if context.knows(Fact.OTHERS_VERIFY) else "ca_store_outdated")
-    if context.is_private:
+    if context.is_private or one_name_for_all:
         return Verdict("cert_self_signed", variant="unknown")
     return Verdict("cert_chain_incomplete")
 

@@ -49,7 +49,7 @@ _NEVER_EXIM = frozenset(
 _POLICY = any_of(
     r"security defaults|did not meet the criteria|conditional access|locked by your organi|multi-?factor|\bmfa\b"
 )
-_NO_MORE_PASSWORDS = any_of(r"basic auth\w* is (disabled|not supported|no longer)|5\.7\.30\b")
+_NO_MORE_PASSWORDS = any_of(r"basic auth\w* is (disabled|not supported|no longer)|5\.7\.30\b(?!.*dkim)")
 
 
 def microsoft_sentence(symptom: Symptom) -> Verdict | None:
@@ -81,6 +81,7 @@ _CODE = any_of(r"auth?ori[sz]ation code|授权码|\bauth code")
 _WEB_LOGIN = any_of(
     r"web ?browser|use web\b|via (the )?web|log ?in (on|at|via|through|with) .{0,20}\bweb|not a robot|captcha"
 )
+_SIGN_IN = any_of(r"(please|to continue.{0,40}) (sign|log) ?in to your|sign ?in to (verify|confirm|unlock)")
 _SMTP_OFF = any_of(
     r"no permission|not have access rights|无权|not subscribed",
     r"(smtp|imap|pop3?) (access |service )?(is )?(disabled|off|closed)",
@@ -103,7 +104,7 @@ def login_sentence(symptom: Symptom) -> Verdict | None:
         # The server answered, but neither with a refusal nor as the method foresees.
         words = {"reason": symptom.sentence}
         return Verdict("auth_method_unsupported", variant="exchange" if symptom.sentence else "", words=words)
-    if symptom.code == 504 or symptom.says(_NO_METHOD):
+    if (symptom.code == 504 and not symptom.says(r"[eh]e?[hl]lo|qualified|sender")) or symptom.says(_NO_METHOD):
         return Verdict("auth_method_unsupported")
     if symptom.says(_APP_PASSWORD) or symptom.shows(r"invalidsecondfactor"):
         return _app_password(symptom)
@@ -112,13 +113,19 @@ def login_sentence(symptom: Symptom) -> Verdict | None:
     if symptom.says(_WEB_LOGIN):
         return Verdict("web_login_required")
     # NetEase's own sentence is GBK, of which only question marks may be left.
-    if symptom.says(_SMTP_OFF) or (symptom.code == 550 and symptom.service == "netease"):
+    if symptom.says(_SMTP_OFF) or (symptom.at(Stage.AUTH) and symptom.code == 550 and symptom.service == "netease"):
         return Verdict("smtp_access_not_enabled")
-    if symptom.says(_NOT_NOW) and not symptom.says(r"too many"):
+    at_login = symptom.at(Stage.AUTH) or symptom.code in (454, 535) or symptom.says(r"\b(auth|log ?in)")
+    if at_login and symptom.says(_NOT_NOW) and not symptom.says(r"too many"):
         return Verdict("server_temporary_failure")
     if symptom.says(_LOGIN_BROKEN):
         return Verdict("server_misconfigured")
     return None
+
+
+def sign_in_wanted(symptom: Symptom) -> Verdict | None:
+    """Recognise a service that lets nothing more through until somebody signs in on its pages, at whatever step."""
+    return Verdict("web_login_required") if symptom.says(_SIGN_IN) else None
 
 
 def login_refused(symptom: Symptom) -> Verdict | None:
@@ -135,6 +142,8 @@ def login_refused(symptom: Symptom) -> Verdict | None:
         return Verdict("basic_auth_disabled")
     if owner is not None and owner.password in ("app-password", "authorisation-code"):
         if context.password is not None and context.password.fits_provider:
+            if context.username and not owner.username_fits(context.username, context.sender):
+                return Verdict("wrong_username_form")
             return Verdict("bad_credentials", variant="app_password")
         return _app_password(symptom)
     if service == "gmx":
@@ -171,8 +180,12 @@ def _plain_refusal(symptom: Symptom) -> Verdict:
     context = symptom.context
     if symptom.code == 501 or symptom.says(r"invalid user ?name|(full|complete) e-?mail address as"):
         return Verdict("wrong_username_form")
+    if context.password is not None and context.password.blanks:
+        return Verdict("bad_credentials", variant="blanks")
     if context.password is not None and context.password.shell_characters:
         return Verdict("bad_credentials", variant="shell")
+    if symptom.provider is None and context.full_username:
+        return Verdict("bad_credentials", variant="short_name")
     if context.username == _PLACEHOLDER:
         return Verdict("bad_credentials", "remove_credentials", "relay")
     return Verdict("bad_credentials")

@@ -26,12 +26,17 @@ def test_mode(symptom: Symptom) -> Verdict | None:
 _DOMAIN_CHECKED = any_of(
     r"\bspf\b|\bdkim\b|\bdmarc\b|[45]\.7\.(2[0-46-9]|515|509)\b|sender policy framework|required authentication level",
     r"unauthenticated e?mail|sender is unauthenticated|domain authentication fail|not accepted for policy reasons",
+    r"(fails? to|does not|did not|doesn.t) pass .{0,20}auth\w* checks?|does ?n.t have auth\w* information",
 )
+
+
+#: Google's pace limit has a neighbouring number; Yahoo marks a phishing text so.
+_NOT_THE_DOMAIN = any_of(r"\b[45]\.7\.28\b|\[ph\d+\]")
 
 
 def domain_not_covered(symptom: Symptom) -> Verdict | None:
     """Recognise a receiver that checked SPF, DKIM or DMARC."""
-    if symptom.at(Stage.AUTH) or not symptom.says(_DOMAIN_CHECKED) or symptom.says(r"\b[45]\.7\.28\b"):
+    if symptom.at(Stage.AUTH) or not symptom.says(_DOMAIN_CHECKED) or symptom.says(_NOT_THE_DOMAIN):
         return None
     freemail = symptom.says(r"(from|of) (yahoo|gmail|aol|hotmail|outlook|icloud)\.com")
     return Verdict("domain_auth_failed", "send_through_relay" if freemail else "")
@@ -66,6 +71,9 @@ _ANOTHER_SUBJECT = any_of(r"\bspf\b|send (e?mail )?directly|valid rfc|not a vali
 def sender_foreign(symptom: Symptom) -> Verdict | None:
     """Recognise a sender that the signed-in account may not use."""
     if symptom.says(_FOREIGN) and not symptom.says(_ANOTHER_SUBJECT):
+        return Verdict("sender_not_owned", "grant_send_permission" if symptom.says(r"\bses:send") else "")
+    if symptom.at(Stage.MAIL_FROM) and symptom.says(r"mailbox (is )?(unavailable|unknown|not found)"):
+        # At this step the mailbox spoken of is the sender's.
         return Verdict("sender_not_owned")
     if symptom.says(r"address rejected: access denied") and symptom.context.knows(Fact.SENDER_LIST):
         return Verdict("sender_not_owned")
@@ -73,10 +81,12 @@ def sender_foreign(symptom: Symptom) -> Verdict | None:
 
 
 _NO_SUCH_SENDER = any_of(
-    r"(bad|invalid|illegal|malformed) (sender|mail from|from|return|reverse|envelope)|blank from|provide a valid from",
+    r"(bad|invalid|illegal|malformed) (sender|mail from|from(?! header)|return|reverse|envelope)|blank from",
+    r"provide a valid from",
     r"sender (address )?rejected: (domain|need|user|undeliv|unverif|malform|invalid|host|mail|unknown)",
     r"sender (address )?(verif\w* fail|is invalid|syntax|unknown|.{0,20}not (a )?valid)|unknown sender",
     r"from:? (address(es)?|domain)?:? ?(is )?(invalid|not valid|are not allowed)|null (sender|mx)",
+    r"verification failed for <",
     r"domain of sender|(required|needed) for sender|sender.{0,3} domain .{0,30}(exist|resolv|not found|invalid)",
     r"(could not|unable to|cannot) (verify|resolve) sender|mail from .{0,30}(invalid|syntax|required)",
     r"[45]\.1\.[78]\b|5\.7\.27\b",
@@ -87,13 +97,17 @@ def sender_invalid(symptom: Symptom) -> Verdict | None:
     """Recognise a sender that cannot exist."""
     if symptom.at(Stage.RCPT_TO) and symptom.says(r"5\.1\.8\b.*access denied"):
         return None
+    if symptom.says(r"not owned by"):
+        return None
     return Verdict("sender_address_invalid") if symptom.says(_NO_SUCH_SENDER) else None
 
 
 _TOO_LARGE = any_of(
-    r"message .{0,30}(too (large|big|long)|size exceeds|exceed(s|ed)? (the |google.s )?(max|size|fixed|limit|message))",
-    r"size (limit|exceed)|exceed.{0,30}size|max(imum)? (message )?size|too large|oversize|databytes|maxsubmission",
-    r"[45]\.3\.4\b|[45]\.2\.3\b",
+    r"message (?!.{0,15}\bline).{0,30}(too (large|big|long)|size exceeds|exceed(s|ed)? (the |google.s )?(max"
+    r"|size|fixed|limit|message))",
+    r"(?<!mailbox )size (limit|exceed)|exceed.{0,30}size|max(imum)? (message )?size|too large|oversize|databytes",
+    r"maxsubmission",
+    r"[45]\.3\.4\b|[45]\.2\.3\b|taille (limite|maximale)|zu gro(ß|ss)|demasiado grande|mesg?too ?big",
 )
 
 
@@ -108,7 +122,10 @@ _NO_SUCH_RECIPIENT = any_of(
     r"does ?n.t exist|does not exist|recipient (address )?(rejected|refused|not|denied|invalid|unknown|is|reserved)",
     r"[45]\.1\.([1-6]|10)\b|[45]\.2\.[12]\b|5\.4\.1\b|undeliverable|unrouteable|no mailbox|tried to reach|over ?quota",
     r"mailbox (is )?full|address (rejected|unknown|syntax)|can.t (receive|accept)|not our (customer|user)|valid rfc",
-    r"quota exceeded|recipient domain",
+    r"quota (exceeded|violation)|recipient domain|storage (allocation|limit)",
+    r"no longer (valid|exists?|active|available)",
+    r"mailbox size|destinataire|empf(ä|ae?)nger.{0,20}(unbekannt|existiert|abgelehnt)|doesn.t have an? ",
+    r"banned recipient|address in mailbox",
 )
 
 
@@ -131,9 +148,11 @@ def recipient_refused(symptom: Symptom) -> Verdict | None:
 
 _BADLY_BUILT = any_of(
     r"rfc ?-?(2?[58]22|532[12])\b|line (is )?(too long|length)|malformed|bare (lf|cr|line|newline)|[45]\.6\.\d+\b",
-    r"(missing|invalid|bad|duplicate|multiple|required|illegal|empty) .{0,25}header|message-?id|multiple from",
+    r"(missing|invalid|bad|duplicate|multiple|required|illegal|empty|no) .{0,40}header|message-?id|multiple from",
     r"header.{0,30}(missing|invalid|malformed|not valid|required|duplicat|empty|error|too)|json pars|x-msys",
-    r"reject due to policy restrictions|5\.7\.512\b|mime (error|structure|part|message)",
+    r"transaction failed: (expected|invalid|missing|unexpected|illegal|duplicate)",
+    r"reject due to policy restrictions(?! \(ip)|headers? (are|is) not|(non-?|not )(rfc )?complian|5\.7\.512\b",
+    r"mime (error|structure|part|message)",
 )
 
 
@@ -145,7 +164,8 @@ def badly_built(symptom: Symptom) -> Verdict | None:
 
 
 _CONTENT = any_of(
-    r"spam|virus|malware|phish|suspicious|security issue|attachment|file ?(extension|type|name)|\burls?\b|\blinks?\b",
+    r"\[ph\d+\]|spam|virus|malware|phish|suspicious|security issue|attachment|file ?(extension|type|name)",
+    r"\burls?\b|\blinks?\b",
     r"content|dt:s[pu]m|unsolicited|5\.7\.520\b|banned|forbidden|bulk mail|junk|trojan|\bib212|dangerous|prohibited",
 )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ...errors import AddressBlocked, InDoubt, MessageRefused, MessageTooLarge, SecretUnreadable
+from ...errors import AddressBlocked, CertificateChanged, InDoubt, MessageRefused, MessageTooLarge, SecretUnreadable
 from ...findings import Stage
+from ...i18n import gettext as _
 from ..context import Context
 from .reaching import host_is_malformed
 from .verdict import Verdict
@@ -13,6 +14,9 @@ def cause_of_class(error: BaseException, context: Context, stage: Stage | None =
     """Answer for the errors that say all by their class."""
     if isinstance(error, AddressBlocked):
         return _blocked(error, context)
+    if isinstance(error, CertificateChanged):
+        words = {"trusted": error.trusted, "found": error.found or _("none")}
+        return Verdict("certificate_changed", words=words)
     if isinstance(error, InDoubt):
         return Verdict("in_doubt")
     if isinstance(error, MessageTooLarge):

@@ -9,7 +9,10 @@ from ..symptom import Symptom
 from ..wording import any_of
 from .verdict import Verdict
 
-_INTERCEPTOR = any_of(r"\bmfe proxy|mail ?shield|\bavast\b|\bavg\b|kaspersky|\beset\b|proxy, smtp server")
+_INTERCEPTOR = any_of(
+    r"\bmfe proxy|mail ?shield|\bavast\b|\bavg\b|kaspersky|\beset\b|proxy, smtp server",
+    r"cannot connect to smtp server",
+)
 
 
 def interception(symptom: Symptom) -> Verdict | None:
@@ -23,6 +26,7 @@ _TLS_BROKEN = any_of(r"tls (is )?(currently )?(not available|unavailable)|startt
 _TLS_TOO_OLD = any_of(r"4\.7\.66\b|tls ?1\.[01]\b.*(not|no longer|deprecat|disabled)|tls version")
 _TLS_FIRST = any_of(
     r"must issue a starttls|issue a starttls|starttls (command )?(is )?(first|required|needed)",
+    r"not sent over (an? )?(tls|encrypt)|[45]\.7\.29\b",
     r"(tls|ssl|encrypt\w*|secure connection) (is )?(required|needed|mandatory)|5\.7\.11\b",
     r"(requires?|must use|must be|need) (an? )?(tls|ssl|starttls|encrypt\w*|secure)|without (ssl|tls|encryption)",
 )
@@ -31,6 +35,8 @@ _TLS_FIRST = any_of(
 def encryption_demanded(symptom: Symptom) -> Verdict | None:
     """Recognise a server that wants encryption, or other encryption, first."""
     if symptom.transient and symptom.says(_TLS_BROKEN):
+        if symptom.context.is_private:
+            return Verdict("server_misconfigured", "turn_off_starttls", "starttls")
         return Verdict("server_misconfigured")
     if symptom.says(_TLS_TOO_OLD) or symptom.shows(r"smtp auth tls"):
         return Verdict("tls_version_or_cipher")
@@ -43,13 +49,14 @@ _LOGIN_FIRST = any_of(
     r"auth\w* (is )?(required|needed)|not logged in|authenticate first|first authenticat|need to auth",
     r"must (be )?(auth|log)",
     r"unauthenticated (senders|commands)|requires? (an? )?auth|please (log ?in|auth)|login (is )?(required|first)",
+    r"(turn on|enable|switch on|activate) (the )?(smtp )?auth|authentifi\w+ requise|authentifizierung erforderlich",
     r"auth\w* (credentials )?not provided|send auth|not (been )?authenticated|anonymous",
 )
 
 
 def login_demanded(symptom: Symptom) -> Verdict | None:
     """Recognise a server that wants a login which did not take place."""
-    if symptom.at(Stage.AUTH) or symptom.says(r"relay access denied"):
+    if symptom.at(Stage.AUTH) or symptom.says(r"relay access denied|not permitted to relay"):
         return None
     if symptom.says(_LOGIN_FIRST):
         return Verdict("auth_required")
@@ -65,7 +72,11 @@ _ABOUT_THE_ADDRESS = any_of(r"block|black|spam|listed|banned|too many|reputation
 
 def name_refused(symptom: Symptom) -> Verdict | None:
     """Recognise trouble with the EHLO name; servers such as Postfix show it as late as at RCPT TO."""
-    if symptom.says(_OWN_NAME):
+    if (
+        symptom.says(_OWN_NAME)
+        and not symptom.says(_LIST_UNANSWERED)
+        and not symptom.says(r"blocked using|listed|too many con")
+    ):
         return Verdict("helo_rejected")
     if symptom.at(Stage.EHLO, Stage.TLS) and symptom.permanent and not symptom.says(_ABOUT_THE_ADDRESS):
         return Verdict("helo_rejected")
@@ -82,14 +93,19 @@ _STRAIGHT_TO_RECEIVER = any_of(r"send (e?mail )?directly")
 
 def address_list(symptom: Symptom) -> Verdict | None:
     """Recognise an account or a relay that only knows listed addresses."""
+    if symptom.service == "google-relay" and symptom.context.knows(Fact.PERSONAL_ACCOUNT):
+        return Verdict("wrong_endpoint")
     if symptom.says(_NOT_ON_THE_LIST) and not symptom.says(_STRAIGHT_TO_RECEIVER):
         return Verdict("ip_not_allowlisted")
     return None
 
 
-_SOMEBODY_ELSES_ACCOUNT = any_of(r"recipient|tried to reach|user unknown|no such")
+_SOMEBODY_ELSES_ACCOUNT = any_of(
+    r"recipient|tried to reach|user unknown|no such|to <address> cannot be delivered|(local|invalid) mailbox|reputation"
+)
 _ACCOUNT = any_of(
-    r"account.{0,40}\b(disabled|suspend|block|lock|expired|deactivat|restrict|inactiv|terminat|closed|on hold|banned)",
+    r"account.{0,40}\b(disabled|suspend|block|lock|expired|deactivat|restrict|inactiv|terminat|closed|on hold"
+    r"|banned|paused)",
     r"(disabled|suspended|blocked|locked|inactive|deactivated|expired) (user |e?-?mail )?account",
     r"(user|mailbox|domain) .{0,20}\b(disabled|suspended|blocked|expired)",
     r"(sending|outgoing mail|outbound) .{0,40}\b(paused|suspended|disabled|blocked|restricted)",
@@ -103,10 +119,16 @@ def account_blocked(symptom: Symptom) -> Verdict | None:
     """Recognise an account that may not send at all."""
     if symptom.at(Stage.GREETING) or symptom.says(_SOMEBODY_ELSES_ACCOUNT):
         return None
+    if symptom.enhanced.endswith(".2.1") and not symptom.at(Stage.AUTH, Stage.MAIL_FROM):
+        # "Mailbox disabled": the one that was to receive.
+        return None
     return Verdict("account_suspended") if symptom.says(_ACCOUNT) else None
 
 
-_SOMEBODY_ELSES_QUOTA = any_of(r"over ?quota|mailbox|quota exceeded for|tried to reach|recipient.{0,20}(full|quota)")
+_SOMEBODY_ELSES_QUOTA = any_of(
+    r"over ?quota|mailbox|quota exceeded for|tried to reach|recipient.{0,20}(full|quota)|user quota|storage",
+    r"quota violation",
+)
 _PACE = any_of(r"size|peak|concurrent|connections?\b|thread|too many messages|rate[ -]limit|per (second|minute)")
 _TRIAL = any_of(r"5\.7\.23[23]\b")
 _AMOUNT = any_of(
@@ -127,10 +149,14 @@ def used_up(symptom: Symptom) -> Verdict | None:
 
 
 _TOO_FAST = any_of(
-    r"too many (?!bad auth|unauth|recipients)|too (quickly|fast|much mail|often)|per (second|minute)|throttl|flood",
+    r"too many (?!bad auth|unauth|recipients|errors .{0,12}from your)|mails? per (session|connection)|deferred due to",
+    r"(excessive|unexpected) (volume|number|rate)|messages (they|it) can receive|messages? per (session|connection)",
+    r"\b(hl:(icc|ifc|mep|rep)|rp:(drc|ccl|trc|frl)|mi:(cel|dmc|ccl))\b",
+    r"too (quickly|fast|much mail|often)|per (second|minute)|throttl|flood",
     r"(sending|message|mail|connection) rate|rate[ -]?limit|slow ?(er|down)|thread limit|concurren|simultaneous|peak ",
     r"try again in \d|unusual rate|at a rate|limit.{0,20}connections|maximum (number of )?connections|frequency",
-    r"[45]\.7\.28\b|5\.7\.508\b|sessions from|temporarily deferred|\[tss?\d|failure sending mail\. ?try again later",
+    r"[45]\.7\.28\b|5\.7\.508\b|sessions from|temporarily deferred|trop de connexions|zu viele",
+    r"failure sending mail\. ?try again later",
 )
 
 
@@ -138,7 +164,7 @@ def too_fast(symptom: Symptom) -> Verdict | None:
     """Recognise a pace that the server finds too fast, also where it uses a lasting code for it."""
     if symptom.code == 452 and symptom.enhanced == "4.4.5":
         return Verdict("rate_limited")
-    if symptom.says(_TOO_FAST):
+    if symptom.says(_TOO_FAST) or (symptom.transient and symptom.says(r"\[tss?\d")):
         lasting = symptom.permanent and symptom.says(r"unusual rate of unsolicited")
         return Verdict("ip_blocked" if lasting else "rate_limited")
     return None
@@ -153,8 +179,10 @@ _NO_PROPER_NAME = any_of(
 _LISTED = any_of(
     r"block(ed)? (using|by|list)|(block|black|deny) ?list|dnsbl|\brbl\b|reputation|listed (in|on|at|by)",
     r"spamhaus|barracuda|spamcop|sorbs|cloudmark|uceprotect|proofpoint|senderscore|\bs31[45]0\b|\bib1\d\d\b",
-    r"5\.7\.(60[6-9]|6[1-4]\d)\b|5\.7\.511\b|messages from \[?[\d.]+.{0,10}weren.t sent|blocked - see",
+    r"\b(dt:rbl|wm:bli|hl:ipb)\b|\(ip based\)|5\.7\.(60[6-9]|6[1-4]\d)\b|5\.7\.511\b",
+    r"messages from \[?[\d.]+.{0,10}weren.t sent|blocked - see",
     r"\bip\b.{0,40}\b(block|reject|denied|refus|banned|bad)|your (ip|host|server) .{0,40}\b(block|reject|bann)",
+    r"too many errors .{0,12}from your|adresse ip .{0,20}bloqu|ip-adresse .{0,30}(gesperrt|blockiert)",
     r"connections? (will )?not (be )?accepted from|client host .{0,30}blocked|access denied.{0,30}\bip\b",
 )
 
@@ -177,7 +205,8 @@ def machine_blocked(symptom: Symptom) -> Verdict | None:
 _NO_RELAY = any_of(
     r"relay(ing)? (access |mail )?(is )?(denied|rejected|not (permit|allow|author)|prohibit|disallowed(?! as))",
     r"(unable|cannot|can.t|not (allowed|permitted|authori[sz]ed)) to relay|do(es)? not relay|no relay|open relay",
-    r"relay(ing)? (is )?(forbidden|restrict)|rcpthosts",
+    r"relay(ing)? (is )?(forbidden|restrict)|rcpt ?hosts?\b|\bas a relay\b|cannot deliver mail for",
+    r"not permitted to relay",
     r"not (locally )?hosted here|not a local (domain|host)",
 )
 
@@ -190,7 +219,10 @@ def relaying(symptom: Symptom) -> Verdict | None:
 
 
 _GREYLIST = any_of(r"gr[ea]y-? ?list|postgrey|first (contact|attempt|time)")
-_BARE_LATER = any_of(r"^\W*(45[01][ -])?(4\.[27]\.[01] )?(please )?(try again( later)?|temporar\w+ reject\w*)\W*$")
+_BARE_LATER = any_of(
+    r"^\W*(45[01][ -])?(4\.[27]\.[01] )?(please )?(try again( later)?|temporar\w+ reject\w*)\W*$",
+    r"\b(45[01]|4\.[27]\.[01])[ -](please )?try again( later)?\W*$",
+)
 
 
 def put_off(symptom: Symptom) -> Verdict | None:
@@ -199,7 +231,7 @@ def put_off(symptom: Symptom) -> Verdict | None:
     return Verdict("greylisted") if bare or symptom.says(_GREYLIST) else None
 
 
-_IDLE = any_of(r"\bidle\b|time-?out waiting|timeout - closing|timeout exceeded|4\.4\.2\b")
+_IDLE = any_of(r"\bidle\b|try reconnecting|time-?out waiting|timeout - closing|timeout exceeded|4\.4\.2\b")
 _BUSY = any_of(
     r"temporar|try (again|later)|later|busy|system problem|internal|local error|unavailable|server error|queue",
     r"not available|aborted|4\.[34]\.\d\b",
@@ -208,7 +240,10 @@ _BUSY = any_of(
 
 def busy(symptom: Symptom) -> Verdict | None:
     """Recognise a server that cannot do it now, and one that never will until it is repaired."""
-    if symptom.says(r"configuration (problem|error)|4\.3\.5\b|misconfigur"):
+    if symptom.says(r"configuration (problem|error)|[45]\.3\.5\b|misconfigur|incorrectly configured"):
+        return Verdict("server_misconfigured")
+    if symptom.transient and symptom.says(r"temporary (\w+ )?lookup failure"):
+        # Postfix cannot read one of its own tables.
         return Verdict("server_misconfigured")
     if symptom.code == 451 and symptom.says(r"4\.7\.1\b.*service unavailable"):
         # A broken mail filter (milter) makes Postfix say so for every message.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from ...findings import Stage
 from ...i18n import gettext as _
-from ...providers.catalog import suggest_host
 from ...smtp.endpoint import Security
 from ..context import Context, Fact
-from ..symptom import Kind, Symptom
+from ..kind import Kind
+from ..symptom import Symptom
 from .verdict import Verdict
 
 #: Ports that begin in plain text by custom; 465 is the one that begins encrypted (RFC 8314 §7.3).
@@ -28,6 +29,7 @@ def malformed_setting(symptom: Symptom) -> Verdict | None:
         return Verdict("settings_malformed", variant="password")
     if symptom.says(
         r"please run connect\(\) first|hostname cannot be an empty string|idna codec|label (empty|too long)"
+        r"|^\W*invalid host(name)?\b"
     ):
         return _malformed(_("The server name"))
     if symptom.at(Stage.AUTH) and symptom.permanent and context.username is not None and not context.username.strip():
@@ -42,7 +44,7 @@ def name_not_resolved(symptom: Symptom) -> Verdict | None:
     context = symptom.context
     if context.knows(Fact.OTHER_NAMES_RESOLVE) and not (context.is_public_service and context.host):
         # The name service works, but not for this name.
-        other = suggest_host(context.host)
+        other = context.catalog.suggest_host(context.host)
         if symptom.resolver_failed and not other:
             return Verdict("host_not_found", variant="no_answer", transient=True)
         return _no_such_name(other)
@@ -52,16 +54,28 @@ def name_not_resolved(symptom: Symptom) -> Verdict | None:
     if context.is_public_service and context.host:
         # A documented name does exist: containers without a resolver say "unknown" as well as "try again".
         return Verdict("dns_resolver_failure")
-    return _no_such_name(suggest_host(context.host))
+    return _no_such_name(context.catalog.suggest_host(context.host))
 
 
 def no_connection(symptom: Symptom) -> Verdict | None:
     """Explain why no TCP connection came about."""
-    if symptom.stage not in (Stage.CONNECT, None) or symptom.says(r"greeting"):
+    if symptom.stage not in (Stage.CONNECT, None) or symptom.says(r"greeting|read timed out|reading response"):
         return None
+    wrong_mode = mode_mismatch(symptom.context)
+    if (
+        wrong_mode
+        and symptom.stage is None
+        and symptom.kind is Kind.TIMED_OUT
+        and not symptom.says(r"connect\b|etimedout")
+    ):
+        # Nobody says that the connection failed: two that wait for each other come to the same words.
+        return wrong_mode
+    if symptom.context.knows(Fact.FAILED_LOGINS) and symptom.kind in (Kind.REFUSED, Kind.TIMED_OUT, Kind.CLOSED):
+        # Many servers shut out an address that guesses passwords, for a while.
+        return Verdict("ip_blocked", "contact_server_admin")
     match symptom.kind:
         case Kind.FORBIDDEN:
-            return Verdict("port_blocked")
+            return _blocked(symptom.context)
         case Kind.REFUSED:
             return _refused(symptom)
         case Kind.UNREACHABLE:
@@ -69,7 +83,7 @@ def no_connection(symptom: Symptom) -> Verdict | None:
         case Kind.TIMED_OUT:
             return _no_answer(symptom)
         case Kind.CLOSED:
-            return Verdict("port_blocked") if symptom.stage else None
+            return _blocked(symptom.context) if symptom.stage else None
         case _:
             return None
 
@@ -77,7 +91,8 @@ def no_connection(symptom: Symptom) -> Verdict | None:
 def not_smtp(symptom: Symptom) -> Verdict | None:
     """Recognise a server of another kind by how it greets."""
     context = symptom.context
-    words = f"{context.greeting} {symptom.text}".lower() if symptom.at(Stage.GREETING, Stage.EHLO) else ""
+    heard_now = symptom.at(Stage.GREETING, Stage.EHLO) or (symptom.stage is None and symptom.says(r"imap4rev"))
+    words = f"{context.greeting} {symptom.text}".lower() if heard_now else ""
     words = f"{context.heard.lower()} {words}".strip()
     if symptom.at(Stage.TLS) and symptom.says(r"\bhttp request\b"):
         return Verdict("wrong_endpoint", variant="http")
@@ -110,11 +125,22 @@ def hung_up_or_mute(symptom: Symptom) -> Verdict | None:
     if symptom.kind not in (Kind.CLOSED, Kind.TIMED_OUT) or symptom.code is not None:
         return None
     wrong_mode = mode_mismatch(symptom.context)
-    if wrong_mode and symptom.at(Stage.CONNECT, Stage.GREETING, Stage.TLS, Stage.EHLO):
+    if wrong_mode and symptom.stage in (None, Stage.CONNECT, Stage.GREETING, Stage.TLS, Stage.EHLO):
         return wrong_mode
+    if symptom.stage in (None, Stage.GREETING) and _unlikely_in_clear(symptom.context):
+        return Verdict("implicit_tls_needed")
+    if symptom.at(Stage.GREETING) and symptom.context.knows(Fact.OTHER_PORTS_WORK):
+        # The server is up: what takes the connection here stands before it, or is not meant for mail.
+        verdict = _no_answer(symptom)
+        return replace(verdict, variant="mute") if verdict.cause == "port_blocked" else verdict
     if symptom.kind is Kind.TIMED_OUT:
         return Verdict("server_temporary_failure", variant="slow")
     return _hung_up(symptom)
+
+
+def _unlikely_in_clear(context: Context) -> bool:
+    """Tell whether nobody said how the connection began, at a port that begins encrypted."""
+    return context.security is None and context.port in IMPLICIT_PORTS
 
 
 def mode_mismatch(context: Context) -> Verdict | None:
@@ -178,6 +204,9 @@ def _unreachable(symptom: Symptom) -> Verdict:
     if context.knows(Fact.CLOUD_HOST, Fact.OTHER_PORTS_WORK):
         return _blocked(context)
     ipv6 = symptom.says(r"\[?[0-9a-f]{1,4}(:[0-9a-f]{0,4}){3,}")
+    if ipv6 and symptom.says(r"timed out|expired"):
+        # IPv6 has no route, but IPv4 was tried too, and nothing came back.
+        return _no_answer(symptom)
     # Without any IPv6 the last address tried fails so (EADDRNOTAVAIL), and hides that IPv4 was blocked before.
     if symptom.says(r"cannot assign|eaddrnotavail") and not ipv6:
         return Verdict("port_blocked")
@@ -192,7 +221,7 @@ def _no_answer(symptom: Symptom) -> Verdict:
     if unusual and context.known_provider is None and context.knows(Fact.OTHER_PORTS_WORK):
         return Verdict("port_not_offered")
     straight_to_receiver = context.port == 25 and context.inbound_provider is not None
-    if straight_to_receiver and context.knows(Fact.CLOUD_HOST):
+    if straight_to_receiver:
         return Verdict("port_blocked", "send_through_relay")
     return _blocked(context)
 
@@ -207,6 +236,9 @@ def _blocked(context: Context) -> Verdict:
 def _hung_up(symptom: Symptom) -> Verdict:
     if symptom.at(Stage.GREETING) and (symptom.context.is_private or not symptom.context.host):
         return Verdict("connection_refused", variant="closed")
+    if symptom.at(Stage.GREETING) and symptom.says(r"connection reset|econnreset|forcibly closed"):
+        # Mail servers take their leave in good order: a reset before the first word comes from something on the way.
+        return _blocked(symptom.context)
     if symptom.at(Stage.EHLO):
         # A server that drops the connection at EHLO dislikes the name in it.
         return Verdict("helo_rejected")
