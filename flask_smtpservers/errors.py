@@ -9,6 +9,7 @@
     │   └── PasswordRequired            the destination changed, so the password must be given again
     ├── ServerNotFound                  no server has that id or name
     ├── ServerChanged                   somebody else saved the server meanwhile
+    ├── ServerLocked                    the server is set up in the app's configuration
     ├── StoreUnavailable                the database failed; nothing was written
     ├── SecretUnreadable                a stored secret cannot be decrypted
     ├── MessageRefused                  the message itself cannot be sent; nothing was transmitted
@@ -20,6 +21,7 @@
         ├── TimedOut                    a limit in time was reached
         ├── TLSFailed                   no TLS connection
         │   └── CertificateRefused      the certificate is not trusted
+    │       └── CertificateChanged  it is not the one whose fingerprint is trusted
         ├── ProtocolError               the server broke the protocol or hung up
         ├── NotOffered                  STARTTLS, AUTH or a mechanism is not offered
         ├── AuthenticationFailed        the server refused the credentials
@@ -90,6 +92,10 @@ class ServerNotFound(SMTPServersError, LookupError):
 
 class ServerChanged(SMTPServersError):
     """Somebody else saved this server since it was read; nothing was written."""
+
+
+class ServerLocked(SMTPServersError):
+    """The server is set up in the app's configuration and can only be changed there; nothing was written."""
 
 
 class StoreUnavailable(SMTPServersError):
@@ -206,6 +212,16 @@ class CertificateRefused(TLSFailed, SSLCertVerificationError):
     """
 
     verify_code: int = 0
+
+
+class CertificateChanged(CertificateRefused):
+    """The server shows another certificate than the one whose fingerprint its settings trust.
+
+    ``trusted`` and ``found`` are the two fingerprints, as ``SHA256:AB:CD:…``; ``found`` is empty if it showed none.
+    """
+
+    trusted: str = ""
+    found: str = ""
 
 
 class ProtocolError(SendError, SMTPServerDisconnected):

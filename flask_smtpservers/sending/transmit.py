@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..errors import (
@@ -55,11 +55,12 @@ class Transmission:
         return self.reply is not None
 
 
-def transmit(shipment: Shipment, line: Line) -> Transmission:
+def transmit(shipment: Shipment, line: Line, before_dot: Callable[[], None] | None = None) -> Transmission:
     """Hand a message over.
 
     Once the server has taken it for anyone this never raises: the caller would send again to those who have it.
 
+    :param before_dot: called before the end of each transaction's content; if it raises, that is not sent.
     :returns: the outcome of every recipient, at least one of them accepted.
     :raises InDoubt: the content went out and no verdict came.
     :raises RecipientsRefused: the server refused every recipient.
@@ -70,13 +71,13 @@ def transmit(shipment: Shipment, line: Line) -> Transmission:
     for batch in _batches(shipment):
         if errors and not isinstance(errors[-1], RecipientsRefused):
             # Whatever stopped the last transaction would stop this one, or leave it in doubt as well.
-            done.outcomes += _failed(batch.recipients, errors[-1], tried=False)
+            done.outcomes += outcomes_of(batch.recipients, errors[-1], tried=False)
             continue
         try:
-            receipt = _hand_over(batch, shipment.content, line)
+            receipt = _hand_over(batch, shipment.content, line, before_dot)
         except SMTPServersError as error:
             errors.append(error)
-            done.outcomes += _failed(batch.recipients, error)
+            done.outcomes += outcomes_of(batch.recipients, error)
         else:
             done.outcomes += _received(batch.recipients, receipt)
             done.reply, done.queue_id = receipt.reply, receipt.queue_id or done.queue_id
@@ -95,16 +96,16 @@ def _batches(shipment: Shipment) -> Iterator[Envelope]:
         )
 
 
-def _hand_over(envelope: Envelope, content: Content, line: Line) -> Receipt:
+def _hand_over(envelope: Envelope, content: Content, line: Line, before_dot: Callable[[], None] | None) -> Receipt:
     """One transaction; once more over a new session if the one that was used again turns out to be dead."""
     with line.loan() as loan:
         try:
-            return loan.session.send(*_fit_for(loan.session.features, envelope, content))
+            return loan.session.send(*_fit_for(loan.session.features, envelope, content), before_dot)
         except SendError as error:
             if not (loan.reused and _was_dead(error)) or line.deadline.expired:
                 raise
     with line.loan(fresh=True) as loan:
-        return loan.session.send(*_fit_for(loan.session.features, envelope, content))
+        return loan.session.send(*_fit_for(loan.session.features, envelope, content), before_dot)
 
 
 def _fit_for(features: Mapping[str, str], envelope: Envelope, content: Content) -> tuple[Envelope, bytes]:
@@ -148,7 +149,7 @@ def _received(recipients: Sequence[str], receipt: Receipt) -> list[RecipientOutc
     ]
 
 
-def _failed(recipients: Sequence[str], error: SMTPServersError, *, tried: bool = True) -> list[RecipientOutcome]:
+def outcomes_of(recipients: Sequence[str], error: SMTPServersError, *, tried: bool = True) -> list[RecipientOutcome]:
     """Return the outcomes of a transaction that failed, or that was not tried because the one before it had."""
     if isinstance(error, RecipientsRefused):
         return [_outcome(address, Outcome.REFUSED, _reply(error, address)) for address in recipients]

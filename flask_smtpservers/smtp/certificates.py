@@ -26,6 +26,7 @@ class CertificateFacts:
     """What a server's certificate says about itself, whether it is trusted or not.
 
     :param subject_names: the DNS names and IP addresses that it is valid for; the common name if it has none.
+    :param subject: whom it is made out to, by its own words.
     :param issuer: who issued it, e.g. ``Let's Encrypt R11``.
     :param not_before: from when it is valid, UTC.
     :param not_after: until when it is valid, UTC.
@@ -34,6 +35,7 @@ class CertificateFacts:
     """
 
     subject_names: tuple[str, ...]
+    subject: str = ""
     issuer: str
     not_before: datetime | None
     not_after: datetime | None
@@ -47,6 +49,7 @@ def certificate_facts(der: bytes) -> CertificateFacts | None:
         certificate = x509.load_der_x509_certificate(der)
         return CertificateFacts(
             subject_names=_subject_names(certificate),
+            subject=_display_name(certificate.subject),
             issuer=_display_name(certificate.issuer),
             not_before=certificate.not_valid_before_utc,
             not_after=certificate.not_valid_after_utc,
@@ -100,6 +103,15 @@ def load_bundle(pem: str) -> list[x509.Certificate]:
     except (ValueError, UnsupportedAlgorithm):
         pass
     raise ValueError(_("The certificate cannot be read; it may have been cut off when it was copied."))
+
+
+def bundle_facts(pem: str) -> list[CertificateFacts]:
+    """Tell what the certificates of a PEM text say; none if it cannot be read."""
+    try:
+        found = [certificate_facts(one.public_bytes(Encoding.DER)) for one in load_bundle(pem)]
+    except ValueError:
+        return []
+    return [facts for facts in found if facts is not None]
 
 
 def check_pem_bundle(pem: str) -> None:

@@ -41,6 +41,8 @@ class Endpoint:
     :param ca_certificate: PEM of further certificate authorities to trust, for this server only.
     :param ca_file: path of the operator's PEM file of authorities to trust besides.
     :param client_certificate: PEM of a client certificate, with ``client_key`` as its private key.
+    :param certificate_fingerprint: the one certificate to trust, as ``SHA256:AB:CD:…``, in place of authorities and
+        name; see :mod:`.pinning`.
     :param verify_certificate: False only for the app's own server when its operator said so.
     :param plaintext_auth: whether the operator allows a login without TLS.
     :param guarded: whether the network guard applies.
@@ -61,6 +63,7 @@ class Endpoint:
     ca_file: str | None = None
     client_certificate: str | None = None
     client_key: Secret | None = field(default=None, repr=False)
+    certificate_fingerprint: str = ""
     verify_certificate: bool = True
     plaintext_auth: bool = False
     guarded: bool = True

@@ -25,7 +25,13 @@ def peer_certificate(
     :raises SendError: the server was not reached, or no handshake came about.
     """
     bare = replace(
-        endpoint, username="", password=None, client_certificate=None, client_key=None, verify_certificate=False
+        endpoint,
+        username="",
+        password=None,
+        client_certificate=None,
+        client_key=None,
+        certificate_fingerprint="",
+        verify_certificate=False,
     )
     session = Session(bare, network=network, guard=guard, deadline=deadline, limits=limits)
     steps = session.opening()

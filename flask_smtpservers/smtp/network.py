@@ -84,13 +84,25 @@ class SystemNetwork:
         try:
             connection.settimeout(timeout)
             connection.connect(address.sockaddr)
-            peer = connection.getpeername()
-            if ipaddress.ip_address(peer[0]) != ipaddress.ip_address(address.ip) or peer[1] != address.port:
+            peer = _peer_of(connection)
+            wanted = (ipaddress.ip_address(address.ip), address.port)
+            if peer and (ipaddress.ip_address(peer[0]), peer[1]) != wanted:
                 raise OSError(errno.EADDRNOTAVAIL, "connected to another address than the one asked for")
         except BaseException:
             connection.close()
             raise
         return connection
+
+
+def _peer_of(connection: socket.socket) -> tuple[Any, ...]:
+    """Return the other end; empty if it has hung up already, which whoever reads will notice."""
+    try:
+        peer: tuple[Any, ...] = connection.getpeername()
+    except OSError as error:
+        if error.errno != errno.ENOTCONN:
+            raise
+        return ()
+    return peer
 
 
 def host_not_found(host: str, cause: OSError) -> HostNotFound:

@@ -29,6 +29,8 @@ _RECEIVE = 4096
 #: Here servers watch for clients that talk before their turn and remember them; TLS never begins at once.
 RELAY_PORT = 25
 _REPLY = re.compile(r"[245][0-9]{2}(?:[ -]|\Z)")
+#: What may become a reply, from a server that drips.
+_BEGINNING = re.compile(rb"[245][0-9]?")
 
 
 class Speech(StrEnum):
@@ -179,7 +181,7 @@ def _received(connection: socket.socket, seconds: float) -> bytes | None:
 
 
 def _understood(data: bytes) -> Heard:
-    if not data:
+    if not data or _BEGINNING.fullmatch(data):
         return Heard(Speech.NOTHING)
     if (
         data[:1] in (b"\x15", b"\x16") and data[1:2] == b"\x03"

@@ -27,7 +27,11 @@ _PATTERNS = tuple(
 
 def queue_id_of(reply: Reply) -> str:
     """Return the id, or an empty text if the reply names none that we know."""
-    text = reply.text
+    return queue_id_in(reply.text)
+
+
+def queue_id_in(text: str) -> str:
+    """Do the same with the text of a reply."""
     for pattern in _PATTERNS:
         found = pattern.search(text)
         if found:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 
 from ..errors import (
@@ -29,6 +30,7 @@ from .failures import most_telling
 from .guard import Guard
 from .limits import Limits
 from .network import Address, LocalName, Network
+from .pinning import check_pinned
 from .reply import Reply
 from .stream import Stream
 from .tls import TLSFacts, client_context, tls_facts
@@ -45,11 +47,13 @@ class Progress:
 
     :param seen: what was found, as a translated phrase; may be empty.
     :param reply: the server's reply, where the stage had one.
+    :param expires_at: at the stage ``certificate``: until when the certificate is valid, UTC.
     """
 
     stage: Stage
     seen: str = ""
     reply: Reply | None = None
+    expires_at: datetime | None = None
 
 
 class Session:
@@ -272,10 +276,11 @@ class Session:
         yield Progress(Stage.TLS, seen)
         if refused is not None:
             raise refused
-        yield Progress(Stage.CERTIFICATE, self._certificate_seen())
+        yield Progress(Stage.CERTIFICATE, self._certificate_seen(), expires_at=self.tls.not_after if self.tls else None)
 
     def _shake_hands(self) -> TLSFacts:
         endpoint = self.endpoint
+        trusted = endpoint.certificate_fingerprint
         self._talk.in_step = False
         with self._talk.at(Stage.TLS):
             try:
@@ -284,14 +289,17 @@ class Session:
                     endpoint.ca_certificate,
                     endpoint.client_certificate,
                     endpoint.client_key,
-                    verify=endpoint.verify_certificate,
+                    # Only what authorities and name would say is left to the fingerprint, and that is compared below.
+                    verify=endpoint.verify_certificate and not trusted,
                 )
                 secured = self._talk.stream.start_tls(context, endpoint.host)
+                if trusted:
+                    check_pinned(secured.getpeercert(binary_form=True), trusted, endpoint.host)
             except OSError:
                 raise
             except ValueError as error:
                 raise TLSFailed(str(error), stage=Stage.TLS) from error
-            self.tls = tls_facts(secured)
+            self.tls = tls_facts(secured, pinned=bool(trusted))
         self.transcript.add("*", f"{self.tls.version} {self.tls.cipher}")
         if endpoint.security is Security.STARTTLS:
             self._talk.in_step = True
@@ -301,12 +309,17 @@ class Session:
     def _certificate_seen(self) -> str:
         if self.tls is None or not self.tls.verified:
             return _("not checked: the operator switched verification off")
+        if self.tls.pinned:
+            return _("trusted by its fingerprint, until %(date)s", date=self._certificate_end())
         return _(
             "valid for %(names)s, issued by %(issuer)s, until %(date)s",
             names=", ".join(self.tls.subject_names[:3]),
             issuer=self.tls.issuer,
-            date=f"{self.tls.not_after:%Y-%m-%d}" if self.tls.not_after else "?",
+            date=self._certificate_end(),
         )
+
+    def _certificate_end(self) -> str:
+        return f"{self.tls.not_after:%Y-%m-%d}" if self.tls and self.tls.not_after else "?"
 
     # -- signing in
     def _sign_in(self) -> str:
@@ -362,7 +375,7 @@ class Session:
         """
         return self._transaction.data(content)
 
-    def send(self, envelope: Envelope, content: bytes) -> Receipt:
+    def send(self, envelope: Envelope, content: bytes, before_dot: Callable[[], None] | None = None) -> Receipt:
         """Hand over one message: MAIL, a RCPT for every recipient, DATA.
 
         To a server that offers PIPELINING the commands travel together, unless the endpoint forbids it.
@@ -371,6 +384,8 @@ class Session:
         tells), it is sent as it is, and the caller should have encoded it.
 
         :param content: the message with CRLF line ends, dots as they are.
+        :param before_dot: called when all but the final dot was written: until then the server cannot take the message.
+            If it raises, the dot is not sent and the connection is closed.
         :returns: who was accepted and who refused; at least one was accepted.
         :raises MessageRefused: the envelope or the content cannot be sent; nothing was.
         :raises SenderRefused: the server refused the sender; :class:`MessageTooLarge` if it was for the size.
@@ -379,7 +394,7 @@ class Session:
         :raises InDoubt: all of it went out and no verdict came.
         :raises SendError: the connection failed before the final dot; the message was not sent.
         """
-        return self._transaction.send(envelope, content)
+        return self._transaction.send(envelope, content, before_dot)
 
     def reset(self) -> None:
         """Abort the transaction that is open."""

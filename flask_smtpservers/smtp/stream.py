@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import select
 import socket
 import ssl
@@ -69,7 +71,7 @@ class Stream:
     @property
     def waiting(self) -> bool:
         """Whether something was received that nobody asked for yet."""
-        return self._parser.pending or bool(self.tls and self.tls.pending())
+        return self._parser.pending or (isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0)
 
     @property
     def unread(self) -> str:
@@ -93,9 +95,12 @@ class Stream:
         :raises TimeoutError: it did not come in time.
         :raises HangupError: the server hung up.
         """
-        limit = self.deadline.within(self.seconds if seconds is None else seconds)
-        while (reply := self._parser.next()) is None:
-            self._receive(limit)
+        reply = self._parser.next()
+        if reply is None:
+            limit = self.deadline.within(self.seconds if seconds is None else seconds)
+            while reply is None:
+                self._receive(limit)
+                reply = self._parser.next()
         return reply
 
     def read_replies(self, count: int) -> Iterator[Reply]:
@@ -203,6 +208,9 @@ class Stream:
         :raises ValueError: ``host`` cannot be asked for in TLS.
         """
         limit = self.deadline.within(self.seconds)
+        if not self._connected():
+            # wrap_socket() would fail at it too, and leave the socket open.
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
         secured = context.wrap_socket(self._socket, server_hostname=host, do_handshake_on_connect=False)
         self._socket = secured
         secured.settimeout(_left(limit))
@@ -213,6 +221,14 @@ class Stream:
         # until they are acknowledged: 40 ms with a delayed acknowledgement.
         self._acknowledge_next = True
         return secured
+
+    def _connected(self) -> bool:
+        """Tell whether the server has not reset the connection yet, as far as the system knows."""
+        try:
+            self._socket.getpeername()
+        except OSError:
+            return False
+        return True
 
     def close(self, farewell: bytes = b"") -> None:
         """Close at once; ``farewell`` is sent if that needs no waiting. Never raises."""

@@ -54,6 +54,7 @@ class TLSFacts:
     :param library: this machine's OpenSSL.
     :param certificate: what the server's certificate says; None if it could not be read.
     :param verified: whether the certificate was verified; False only where the operator switched that off.
+    :param pinned: whether its fingerprint was what verified it.
     """
 
     version: str
@@ -61,6 +62,7 @@ class TLSFacts:
     library: str
     certificate: CertificateFacts | None
     verified: bool
+    pinned: bool = False
 
     @property
     def subject_names(self) -> tuple[str, ...]:
@@ -78,8 +80,11 @@ class TLSFacts:
         return self.certificate.not_after if self.certificate else None
 
 
-def tls_facts(connection: ssl.SSLSocket) -> TLSFacts:
-    """Read the facts off a connection whose handshake is done."""
+def tls_facts(connection: ssl.SSLSocket, *, pinned: bool = False) -> TLSFacts:
+    """Read the facts off a connection whose handshake is done.
+
+    :param pinned: whether the fingerprint of its certificate was found right.
+    """
     der = connection.getpeercert(binary_form=True)
     cipher = connection.cipher()
     return TLSFacts(
@@ -87,8 +92,14 @@ def tls_facts(connection: ssl.SSLSocket) -> TLSFacts:
         cipher=cipher[0] if cipher else "",
         library=ssl.OPENSSL_VERSION,
         certificate=certificate_facts(der) if der else None,
-        verified=connection.context.verify_mode is ssl.CERT_REQUIRED,
+        verified=pinned or connection.context.verify_mode is ssl.CERT_REQUIRED,
+        pinned=pinned,
     )
+
+
+def tls_library() -> str:
+    """Name the library that encrypts, with its version."""
+    return ssl.OPENSSL_VERSION
 
 
 def client_context(
@@ -103,7 +114,7 @@ def client_context(
     :param ca_file: path of a PEM file of authorities to trust besides the system's.
     :param ca_pem: PEM of further authorities to trust.
     :param client_certificate: PEM of a client certificate, with ``client_key`` as its key.
-    :param verify: False accepts any certificate.
+    :param verify: False accepts any certificate, for who compares its fingerprint before anything is said.
     :raises ValueError: the certificate, the key or the file cannot be used; the text is a sentence.
     """
     digest = _digest(ca_file, ca_pem, client_certificate, client_key, verify=verify)

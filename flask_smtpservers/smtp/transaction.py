@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from ..errors import InDoubt, SendError
 from ..findings import Stage
@@ -14,6 +14,9 @@ from .queue_id import queue_id_of
 from .refusals import Refusals, no_utf8
 from .reply import Reply
 from .request import Answers, Request, RequestWriter, rcpt
+
+#: The end of the content (RFC 5321 §4.1.1.4).
+_DOT = b".\r\n"
 
 
 class Transaction:
@@ -36,7 +39,7 @@ class Transaction:
         self._utf8 = False
 
     # -- a whole message
-    def send(self, envelope: Envelope, content: bytes) -> Receipt:
+    def send(self, envelope: Envelope, content: bytes, before_dot: Callable[[], None] | None = None) -> Receipt:
         """Hand over one message; see :meth:`Session.send`."""
         self.handed_over = False
         check_content(content)
@@ -45,7 +48,7 @@ class Transaction:
             if not request.asked:
                 raise self._refusals.of_everybody(request.refused)
             refused = self._judge(request, self._ask(request.commands))
-            reply = self._hand_over(content)
+            reply = self._hand_over(content, before_dot)
         except BaseException as error:
             self._failed(error)
             raise
@@ -123,7 +126,7 @@ class Transaction:
         try:
             with self._talk.at(Stage.DATA):
                 self._talk.transcript.add("C", ".")
-                self._talk.stream.write(b".\r\n")
+                self._talk.stream.write(_DOT)
                 reply = self._talk.heard(self._talk.stream.read_reply())
         except SendError:
             return  # the connection is closed now; the refusal that led here is what matters
@@ -174,12 +177,20 @@ class Transaction:
             raise
 
     # -- the content
-    def _hand_over(self, content: bytes) -> Reply:
-        """Send the content, which the server waits for, and return its positive verdict."""
+    def _hand_over(self, content: bytes, before_dot: Callable[[], None] | None = None) -> Reply:
+        """Send the content, which the server waits for, and return its positive verdict.
+
+        :param before_dot: called when everything but the final dot has been written. If it raises, the dot is not sent.
+        """
         self._talk.in_step = False
         self.handed_over = True
         self._talk.transcript.add("C", f"[{len(content):,} bytes]")
-        self._write(dot_stuffed(content))
+        wire = dot_stuffed(content)
+        if before_dot is not None:
+            self._write(wire[: -len(_DOT)])
+            before_dot()
+            wire = _DOT
+        self._write(wire)
         return self._verdict()
 
     def _write(self, content: bytes) -> None:

@@ -28,7 +28,7 @@ class Transcript:
 
     def add(self, who: str, text: str) -> None:
         """Note one line; the initial response of a client's AUTH command is masked even if the caller forgot to."""
-        if who == "C":
+        if who == "C" and "AUTH" in text.upper():
             text = _CREDENTIALS.sub(rf"\1 {MASK}", text)
         entry = (who, text[: self._max_chars])
         if len(self._head) < self._head_size:

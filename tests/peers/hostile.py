@@ -44,6 +44,8 @@ class Peer:
         if not data:
             raise GoneError
         self.server.received += data
+        if not isinstance(self.connection, ssl.SSLSocket):
+            self.server.in_clear += data
         return data
 
     def hear_until(self, mark: bytes) -> bytes:
@@ -98,7 +100,7 @@ def answer(*replies: str) -> Step:
 
 def drip(data: bytes, every: float) -> Step:
     """Send one byte every so many seconds, until the client leaves."""
-    return stream((data[i : i + 1] for i in range(len(data))), every)
+    return lambda peer: stream((data[i : i + 1] for i in range(len(data))), every)(peer)
 
 
 def stream(chunks: Iterable[bytes], every: float = 0.0) -> Step:
@@ -189,6 +191,7 @@ class Hostile:
     context: ssl.SSLContext | None = None
     host: str = "127.0.0.1"
     received: bytes = b""
+    in_clear: bytes = b""
     connections: int = 0
     problems: list[Exception] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)

@@ -48,12 +48,14 @@ class Mailbox:
     ca: trustme.CA
     host: str = "localhost"
     smtputf8: bool = True
+    account: str = USERNAME
     letters: list[Letter] = field(default_factory=list)
     logins: list[tuple[str, str]] = field(default_factory=list)
     connections: int = 0
     plain: int = 0
     submission: int = 0
     smtps: int = 0
+    certificate: str = field(default="", repr=False)
 
     @property
     def ca_pem(self) -> str:
@@ -95,22 +97,26 @@ class Mailbox:
     def authenticate(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
         username, password = data.login.decode(), data.password.decode()
         self.logins.append((username, password))
-        ok = (username, password) == (USERNAME, PASSWORD)
+        ok = (username, password) == (self.account, PASSWORD)
         if ok:
             session.login_name = username
         return AuthResult(success=ok, handled=False)
 
     # -- life
     def start(self, names: tuple[str, ...] = ("localhost", "127.0.0.1", "mail.example.test")) -> Mailbox:
-        server_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        self.ca.issue_cert(*names).configure_cert(server_context)
+        server_context = self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self.renew(*names)
         self._loop = asyncio.new_event_loop()
         ready = threading.Event()
+
+        talks: list[SMTP] = []
+        self._talks = talks
 
         def counted(factory: Any) -> Any:
             def make() -> SMTP:
                 self.connections += 1
-                return factory()  # type: ignore[no-any-return]
+                talks.append(factory())
+                return talks[-1]
 
             return make
 
@@ -154,13 +160,23 @@ class Mailbox:
             raise RuntimeError("the mailbox did not start")
         return self
 
+    def renew(self, *names: str, **dates: Any) -> None:
+        """Show another certificate from the next connection on."""
+        issued = self.ca.issue_cert(*(names or ("localhost", "127.0.0.1", "mail.example.test")), **dates)
+        issued.configure_cert(self.context)
+        self.certificate = issued.cert_chain_pems[0].bytes().decode()
+
     def stop(self) -> None:
         async def close() -> None:
             for server in self._servers:
                 server.close()
+            for talk in self._talks:
+                if talk.transport is not None:
+                    talk.transport.abort()
             for task in asyncio.all_tasks() - {asyncio.current_task()}:
                 task.cancel()
-            await asyncio.sleep(0)
+            for _turn in range(3):  # transports close on the next turns of the loop
+                await asyncio.sleep(0)
             self._loop.stop()
 
         self._loop.call_soon_threadsafe(lambda: self._loop.create_task(close()))

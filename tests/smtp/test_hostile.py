@@ -409,7 +409,8 @@ def test_no_socket_is_left_open(connect: Connect, position: int, steps: list[Ste
         session = connect(server.port, username="u")
         with pytest.raises(SendError):
             session.open().send(ENVELOPE, CONTENT)
-        assert [connection.fileno() for connection in connect.sockets] == [-1]
+        # One that is reset as soon as it is there may never get that far.
+        assert {connection.fileno() for connection in connect.sockets} <= {-1}
 
 
 @pytest.mark.parametrize("position", range(3))

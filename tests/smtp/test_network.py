@@ -21,6 +21,7 @@ from flask_smtpservers.errors import (
 )
 from flask_smtpservers.findings import Stage
 from flask_smtpservers.smtp import Address, Deadline, Endpoint, Guard, LocalName, Security, Session, SystemNetwork
+from flask_smtpservers.smtp.network import _peer_of
 
 from ..peers.hostile import answer, hang, hostile, listen, say
 
@@ -296,6 +297,12 @@ def test_a_resolver_that_never_answers(system_resolver: Callable[[Resolver], lis
         assert all(thread.daemon for thread in threading.enumerate() if thread.name == "smtpservers-resolve")
     finally:
         answered.set()
+
+
+def test_a_peer_that_is_gone() -> None:
+    """A server that resets as soon as it is connected to has no address any more, which is no other address."""
+    with socket.socket() as never_connected:
+        assert _peer_of(never_connected) == ()
 
 
 def test_dialling_the_wrong_peer(monkeypatch: pytest.MonkeyPatch) -> None:

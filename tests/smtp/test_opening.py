@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from smtplib import SMTPException, SMTPServerDisconnected
 
 import pytest
@@ -78,6 +79,14 @@ def test_stages_appear_as_they_happen(connect: Connect) -> None:
         with pytest.raises(TimedOut) as caught:
             next(steps)
     assert caught.value.stage is S.EHLO
+
+
+def test_dead_peers_are_noticed(connect: Connect) -> None:
+    """A session that rests in the pool learns from the system that the server's machine is gone (P16)."""
+    with hostile([say("220 hi"), answer("250 mail.example.test"), listen()]) as server:
+        session = connect(server.port).open()
+        assert session._talk.stream._socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        session.close()
 
 
 def test_whoever_stops_looking_closes_the_session(connect: Connect) -> None:

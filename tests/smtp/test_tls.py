@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import select
+import socket
 import ssl
+import threading
 import warnings
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +25,17 @@ from flask_smtpservers.errors import (
 )
 from flask_smtpservers.findings import Stage
 from flask_smtpservers.secret import Secret
-from flask_smtpservers.smtp import Deadline, Endpoint, Guard, Security, client_context, peer_certificate
+from flask_smtpservers.smtp import (
+    Address,
+    Deadline,
+    Endpoint,
+    Guard,
+    Security,
+    Session,
+    SystemNetwork,
+    client_context,
+    peer_certificate,
+)
 from flask_smtpservers.smtp.tls import CACHE_SIZE
 
 from ..peers.hostile import (
@@ -37,6 +52,7 @@ from ..peers.hostile import (
     send,
     server_context,
     start_tls,
+    void,
 )
 from . import certificates
 from .certificates import DAY, NOW, serving
@@ -102,6 +118,20 @@ def test_certificates_that_are_refused(
     assert seen[-1] is Stage.TLS
     assert set(server.verbs) <= {"EHLO", "STARTTLS"}
     assert not session.usable
+
+
+@both
+def test_a_certificate_that_goes_bad(connect: Connect, ca: trustme.CA, security: str) -> None:
+    """A server that was fine the last time is verified again: when its certificate is not, no AUTH goes out (T12t)."""
+    with hostile(SCRIPTS[security], context=server_context(ca)) as server:
+        connect(server.port, security, username="u").open().close()
+        server.settle()
+        server.context = server_context(trustme.CA())
+        with pytest.raises(CertificateRefused):
+            connect(server.port, security, username="u").open()
+        server.settle()
+    assert server.connections == 2
+    assert server.verbs.count("AUTH") == 1
 
 
 @both
@@ -317,6 +347,29 @@ def test_starttls_on_an_ssl_port(connect: Connect, ca: trustme.CA) -> None:
     with hostile([start_tls()], ca=ca) as server, pytest.raises(TimedOut) as caught:
         connect(server.port, "starttls", username="u").open()
     assert caught.value.stage is Stage.GREETING
+
+
+def test_a_reset_before_the_handshake() -> None:
+    """A connection that was reset before TLS could begin is told as that, and its socket is closed."""
+    connected = threading.Event()
+    descriptors = []
+
+    class Waiting(SystemNetwork):
+        def dial(self, address: Address, timeout: float) -> socket.socket:
+            connection = super().dial(address, timeout)
+            descriptors.append(connection.fileno())
+            connected.set()
+            select.select([connection], [], [], 5)
+            return connection
+
+    with hostile([lambda peer: void(connected.wait(5)), reset()]) as server:
+        endpoint = Endpoint(host="127.0.0.1", port=server.port, security=Security.SSL, guarded=False)
+        session = Session(endpoint, network=Waiting(), guard=Guard(), deadline=Deadline(5))
+        with pytest.raises(TLSFailed) as caught:
+            session.open()
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptors[0])
+    assert (caught.value.stage, caught.value.errno) == (Stage.TLS, errno.ECONNRESET)
 
 
 @pytest.mark.parametrize(("step", "reason"), [(close(), "UNEXPECTED_EOF_WHILE_READING"), (reset(), "")])
