@@ -13,7 +13,6 @@ from hashlib import sha256
 from typing import Any
 
 from ..errors import StoreUnavailable
-from ..providers import catalog
 from ..secret import Secret
 from ..servers.credentials import PASSWORD_LENGTH, PEM_LENGTH
 from ..servers.pasted import split_host
@@ -42,7 +41,7 @@ def _bounded(text: str) -> str:
 class Place:
     """Where a secret goes, as the form says it; an empty host is no place.
 
-    :param authority: digest of the certificate authority that vouches for the host, or empty.
+    :param authority: digest of what vouches for the host, an authority or a fingerprint; empty if nothing of its own.
     :param address: the sending address, which is a user name that the form itself proposes.
     """
 
@@ -65,7 +64,7 @@ class Place:
         else:
             host, port = pasted.host, pasted.port or port
         authority = "" if form.holds_private_key("ca_certificate") else form.text("ca_certificate")
-        lines = "\n".join(authority.split())
+        lines = "\n".join([*authority.split(), *form.text("certificate_fingerprint").upper().split()])
         return cls(
             host=_bounded(host),
             port=_bounded(port),
@@ -88,7 +87,7 @@ class Place:
             return False
         if now.security == Security.NONE and self.security != Security.NONE:
             return False
-        preset = catalog.provider(self.provider)
+        preset = state_of().catalog.provider(self.provider)
         if now.host != self.host and (preset is None or not {now.host, self.host} <= set(preset.hosts)):
             return False
         if not self._allows_port(now):
@@ -98,7 +97,7 @@ class Place:
     def _allows_port(self, now: Place) -> bool:
         if now.port in (self.port, *_MAIL_PORTS) or whole(self.port, 5) is None:
             return True
-        preset, port = catalog.provider(self.provider), whole(now.port, 5)
+        preset, port = state_of().catalog.provider(self.provider), whole(now.port, 5)
         return preset is not None and port is not None and preset.server_at(now.host, port) is not None
 
     def corrected_to(self, now: Place) -> Place:
