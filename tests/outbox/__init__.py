@@ -1,0 +1,1 @@
+"""Delivery that survives."""
