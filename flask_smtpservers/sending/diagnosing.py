@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ..errors import SendError
 from ..findings import Diagnosis
+from ..providers.catalog import Catalog
 from ..smtp.endpoint import Endpoint
 from ..smtp.session import Session
 
@@ -15,6 +16,7 @@ def diagnose_failure(
     endpoint: Endpoint,
     session: Session | None,
     *,
+    catalog: Catalog,
     sender: str = "",
     recipient: str = "",
     provider_id: str = "",
@@ -24,6 +26,7 @@ def diagnose_failure(
     """Find the cause of a failed send.
 
     :param session: the session in which it failed; None if it did not come to that.
+    :param catalog: the providers that the app knows.
     :param recipient: the recipient, if there was one only.
     :param provider_id: the preset that the server was made from, or empty.
     :param from_environment: whether the password is an ``env:`` reference.
@@ -31,13 +34,13 @@ def diagnose_failure(
     # The rules and the providers' data are large, and most processes never need them.
     from ..diagnosis.context import context_of
     from ..diagnosis.rules import diagnose
-    from ..providers.catalog import provider
 
     context = context_of(
         endpoint,
         sender=sender,
         recipient=recipient,
-        provider=provider(provider_id) if provider_id else None,
+        provider=catalog.provider(provider_id) if provider_id else None,
+        catalog=catalog,
         outbound_ips=outbound_ips,
         from_environment=from_environment,
     )

@@ -7,27 +7,29 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from blinker import NamedSignal
 
-from ..errors import SendError
+from ..errors import CertificateChanged, SendError
 from ..i18n import gettext as _
-from ..mailbox import Mailbox
-from ..signals import mail_delivered, mail_failed, mail_suppressed, recipients_refused
+from ..signals import certificate_changed, mail_delivered, mail_failed, mail_suppressed, recipients_refused
 from ..smtp.deadline import Deadline
 from ..smtp.endpoint import Endpoint
+from ..smtp.guard import Guard
 from ..smtp.session import Session
 from ..smtp.transcript import Transcript
-from . import choice
 from .builtin import BuiltIn
 from .checks import mail_options, rcpt_options
+from .choice import Choice
 from .delivery import Delivery, Outcome, RecipientOutcome
 from .diagnosing import diagnose_failure
+from .explanation import Explanation
+from .matching import Question
+from .planning import Plan, Planner
 from .recipients import recipients_of
-from .routing import Question, Route, route
-from .sender import Sender, decide_sender, envelope_address, is_default_sender, read_sender
+from .routing import Route
+from .sender import Sender, envelope_address
 from .sessions import Line
 from .transmit import Shipment, transmit
 from .wire import Content, render
@@ -36,28 +38,10 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask_mail import Message
 
+    from ..servers.profile import ServerProfile
     from ..state import AppState
 
 logger = logging.getLogger("flask_smtpservers")
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is decided about a message before it is written.
-
-    :param route: the server and the reason; None if sending is switched off.
-    :param author: the message's own sender, or the app's default one where no server has another; None if neither.
-    :param is_default: whether the message says nothing of its own.
-    """
-
-    route: Route | None
-    author: Mailbox | None
-    is_default: bool
-
-    @property
-    def has_sender(self) -> bool:
-        """Whether a From address can be had: the message's, the app's, or that of the server."""
-        return self.route is None or self.author is not None or self.route.server is not None
 
 
 class Dispatcher:
@@ -87,32 +71,28 @@ class Dispatcher:
         self._debug = debug
         self._messages = messages
         self._used: set[str] = set()
+        self._planner = Planner(app, state, builtin.default_sender, entering=entering)
 
     def renew(self) -> None:
         """Close the sessions with the servers that were used here, so that the next message opens one; never raises."""
         for key in self._used:
             self._state.pool.discard(key)
 
-    def plan(self, message: Message, using: str | None = None) -> Plan:
-        """Choose the server, with one SELECT. Each message is routed by itself, and what is read now is what is used.
+    def plan(self, message: Message, said: Choice | None = None) -> Plan:
+        """Decide through which server a message goes; see :meth:`.planning.Planner.plan`."""
+        return self._planner.plan(message, said)
 
-        :param using: the server asked for; otherwise the one of the innermost ``using`` block.
-        :raises ServerNotFound: it does not exist or is paused.
-        :raises MessageRefused: the sender is no single address.
-        """
-        using = choice.current() if using is None else using
-        default = self._builtin.default_sender
-        is_default = is_default_sender(message.sender, default)
-        author = None if is_default else read_sender(message.sender)
-        address = author.address if author is not None else ""
-        with self._entering():
-            found = self._state.store.candidates(using=using, address=address)
-        if not found.sending_enabled:
-            return Plan(None, author, is_default)
-        chosen = route(Question(using, address), found.servers)
-        if chosen.server is None and is_default:
-            author = read_sender(message.sender or default)
-        return Plan(chosen, author, is_default)
+    def plan_for_later(self, message: Message, said: Choice | None = None) -> tuple[Plan, Question]:
+        """Decide through which server a message would go; see :meth:`.planning.Planner.plan_for_later`."""
+        return self._planner.plan_for_later(message, said)
+
+    def explain(self, message: Message, said: Choice | None = None) -> Explanation:
+        """Tell what would become of a message; see :meth:`.planning.Planner.explain`."""
+        return self._planner.explain(message, said)
+
+    def sender(self, plan: Plan) -> Sender:
+        """Decide who a message is from; see :meth:`.planning.Planner.sender`."""
+        return self._planner.sender(plan)
 
     def send(
         self, message: Message, plan: Plan, *, envelope_from: object = None, own_serialiser: bool = False
@@ -126,9 +106,18 @@ class Dispatcher:
         """
         if plan.route is None:
             return self._drop(message)
-        server = plan.route.server
-        sender = decide_sender(plan.author, plan.is_default, server, self._state.settings.app_name)
-        content, recipients = self._written(message, sender, own_serialiser)
+        shipment = self.written(message, plan, envelope_from=envelope_from, own_serialiser=own_serialiser)
+        return self.ship(shipment, plan.route, message=message)
+
+    def written(
+        self, message: Message, plan: Plan, *, envelope_from: object = None, own_serialiser: bool = False
+    ) -> Shipment:
+        """Write a message as it goes out; the arguments are those of :meth:`send`.
+
+        :raises MessageRefused: the message cannot be sent as it is.
+        """
+        sender = self.sender(plan)
+        content, recipients = self._rendered(message, sender, own_serialiser)
         wanted_sender = envelope_from or getattr(message, "envelope_from", None)
         shipment = Shipment(
             content=content,
@@ -138,9 +127,9 @@ class Dispatcher:
             rcpt_options=rcpt_options(message),
         )
         message.msgId = content.message_id  # what the host reads afterwards is what was sent
-        return self._ship(message, plan.route, shipment)
+        return shipment
 
-    def _written(self, message: Message, sender: Sender, own_serialiser: bool) -> tuple[Content, tuple[str, ...]]:
+    def _rendered(self, message: Message, sender: Sender, own_serialiser: bool) -> tuple[Content, tuple[str, ...]]:
         settings = self._state.settings
         recipients = recipients_of(message, settings.max_recipients)
         content = render(
@@ -148,15 +137,33 @@ class Dispatcher:
         )
         return content, recipients.envelope
 
-    def _ship(self, message: Message, chosen: Route, shipment: Shipment) -> Delivery:
+    def ship(
+        self,
+        shipment: Shipment,
+        chosen: Route,
+        *,
+        message: Message | None = None,
+        deadline: Deadline | None = None,
+        before_dot: Callable[[], None] | None = None,
+    ) -> Delivery:
+        """Hand a written message to a server.
+
+        :param message: what it was written from, for those who listen to the signals.
+        :param deadline: the end of it all; without it as for every synchronous send.
+        :param before_dot: called when all but the final dot of the content was written; if it raises, that is not sent.
+        :raises SendError: no recipient was accepted; with the diagnosis.
+        :raises MessageRefused: the message cannot be encoded for this server.
+        """
         started = time.monotonic()
         server = chosen.server
-        deadline = Deadline(self._state.settings.deadline_seconds)
+        deadline = deadline or Deadline(self._state.settings.deadline_seconds)
         line = self._line(chosen, deadline)
         try:
-            done = transmit(shipment, line)
+            done = transmit(shipment, line, before_dot)
         except SendError as error:
             self._explain(error, chosen, shipment, line)
+            if isinstance(error, CertificateChanged) and server is not None:
+                self._sound(error, server)
             self._announce(mail_failed, error=error, message=message)
             raise
         delivery = Delivery(
@@ -180,7 +187,7 @@ class Dispatcher:
         return Line(
             self._state.pool,
             key,
-            lambda: self._session(self._endpoint(chosen), deadline),
+            lambda: self._session(self._endpoint(chosen), deadline, self._guard(chosen)),
             deadline,
             messages=self._messages,
             sessions=chosen.server.max_connections if chosen.server is not None else 0,
@@ -192,11 +199,15 @@ class Dispatcher:
         with self._entering():
             return self._state.store.endpoint_of(chosen.server)
 
-    def _session(self, endpoint: Endpoint, deadline: Deadline) -> Session:
+    def _guard(self, chosen: Route) -> Guard:
+        server = chosen.server
+        return self._state.guard if server is None else self._state.guard_for(server.owner, server.host)
+
+    def _session(self, endpoint: Endpoint, deadline: Deadline, guard: Guard) -> Session:
         return Session(
             endpoint,
             network=self._state.network,
-            guard=self._state.guard,
+            guard=guard,
             deadline=deadline,
             transcript=_ShownTranscript() if self._debug else None,
         )
@@ -210,6 +221,7 @@ class Dispatcher:
                 error,
                 session.endpoint,
                 session,
+                catalog=self._state.catalog,
                 sender=shipment.sender,
                 recipient=shipment.recipients[0] if len(shipment.recipients) == 1 else "",
                 provider_id=server.provider if server is not None else "",
@@ -218,6 +230,16 @@ class Dispatcher:
             )
 
     # -- telling
+    def _sound(self, error: CertificateChanged, server: ServerProfile) -> None:
+        """Raise the alarm that something else may answer in a server's place, and let the list show it."""
+        if not self._state.alarms.due(f"{server.public_id} {error.trusted} {error.found}"):
+            return
+        logger.error("%s Nothing is sent through it before a person has compared them.", error)
+        self._announce(certificate_changed, server=server, error=error)
+        title = error.diagnosis.title if error.diagnosis is not None else error.text
+        with self._entering():
+            self._state.store.record_test(server, passed=False, title=title)
+
     def _drop(self, message: Message) -> Delivery:
         delivery = suppressed(message, _("Sending is switched off."))
         logger.warning(
@@ -228,7 +250,7 @@ class Dispatcher:
         self._announce(mail_suppressed, message=message)
         return delivery
 
-    def _report(self, delivery: Delivery, message: Message) -> None:
+    def _report(self, delivery: Delivery, message: Message | None) -> None:
         logger.info(
             "%s accepted message %s for %d recipients, queue id %s",
             delivery.server_name,

@@ -9,7 +9,7 @@ from ..errors import MessageRefused
 from ..i18n import gettext as _
 from ..mailbox import Mailbox, mailbox, parse_address, parse_mailbox, recover
 from ..safe_text import without_unsafe
-from ..servers.profile import SenderPolicy, ServerProfile
+from ..servers.profile import ForeignSender, SenderPolicy, ServerProfile
 
 __all__ = [
     "Mailbox",
@@ -27,7 +27,7 @@ __all__ = [
 
 #: The sender that Flask-Security gives to its mail if the app has no MAIL_DEFAULT_SENDER, and what becomes of a None.
 _NO_SENDER = ("no-reply@localhost", "None")
-_TOKEN = re.compile(r"\{(name|address|user|app)\}")
+_TOKEN = re.compile(r"\{(name|address|user|app|tenant)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +92,19 @@ def decide_sender(
     server: ServerProfile | None,
     app_name: str = "",
     user_name: str = "",
+    tenant_name: str = "",
 ) -> Sender:
     """Decide From, envelope sender and Reply-To of a message.
+
+    A user's own server never sends as somebody else: there, a foreign sender is at least rewritten.
 
     :param author: the message's sender, or None.
     :param is_default: whether that is only the app's default sender.
     :param server: the server that sends it; None for the app's own, where the author decides.
     :param app_name: for the ``{app}`` of the name's format.
     :param user_name: for the ``{user}``; without one, the name of a message's own author.
-    :raises MessageRefused: there is neither an author nor a server.
+    :param tenant_name: for the ``{tenant}``.
+    :raises MessageRefused: there is neither an author nor a server, or the server refuses this author.
     """
     if server is None:
         if author is None:
@@ -108,34 +112,62 @@ def decide_sender(
         return Sender(author, author.address)
     reply_to = parse_mailbox(server.reply_to) if server.reply_to else None
     if author is None or is_default:
-        own = _own_sender(server, app_name, user_name)
+        own = _own_sender(server, app_name, user_name, tenant_name)
         return Sender(own, own.address, reply_to)
-    own = _own_sender(server, app_name, user_name or author.name)
+    own = _own_sender(server, app_name, user_name or author.name, tenant_name)
     if author.key.casefold() == own.key.casefold():
         header = own if server.sender_policy is SenderPolicy.FORCE or not author.name else author
         return Sender(header, header.address, reply_to)
     if server.sender_policy is SenderPolicy.FORCE:
         return Sender(own, own.address, author)
+    foreign = ForeignSender.KEEP if server.may_send_as(author.address) else server.foreign_sender
+    if foreign is ForeignSender.REFUSE:
+        raise MessageRefused(
+            _(
+                "The server “%(name)s” sends only as %(own)s and its allowed senders. This message is from %(author)s.",
+                name=server.name,
+                own=server.address,
+                author=author.address,
+            )
+        )
+    if foreign is ForeignSender.REWRITE or (server.owner and not server.may_send_as(author.address)):
+        return Sender(_on_behalf(author, own, server), own.address, author)
     if server.sender_policy is SenderPolicy.FILL_NAME and not author.name:
         author = Mailbox(own.name, author.address)
     return Sender(author, author.address, reply_to)
 
 
-def _own_sender(server: ServerProfile, app_name: str, user_name: str) -> Mailbox:
+def _on_behalf(author: Mailbox, own: Mailbox, server: ServerProfile) -> Mailbox:
+    """Put the author into the display name, unless the format of the server's names does so already."""
+    who = author.name or author.address
+    if "{user}" in server.sender_format and author.name:
+        return own
+    name = _("%(author)s via %(sender)s", author=who, sender=server.sender_name) if server.sender_name else who
+    return Mailbox(without_unsafe(name), own.address)
+
+
+def _own_sender(server: ServerProfile, app_name: str, user_name: str, tenant_name: str) -> Mailbox:
     name = format_name(
-        server.sender_format, name=server.sender_name, address=server.address, user=user_name, app=app_name
+        server.sender_format,
+        name=server.sender_name,
+        address=server.address,
+        user=user_name,
+        app=app_name,
+        tenant=tenant_name,
     )
     return mailbox(name, server.address)
 
 
-def format_name(template: str, *, name: str = "", address: str = "", user: str = "", app: str = "") -> str:
-    """Make a display name: ``{name}``, ``{address}``, ``{user}`` and ``{app}`` are replaced by plain text.
+def format_name(
+    template: str, *, name: str = "", address: str = "", user: str = "", app: str = "", tenant: str = ""
+) -> str:
+    """Make a display name: ``{name}``, ``{address}``, ``{user}``, ``{app}`` and ``{tenant}`` become plain text.
 
     Nothing else is special, so neither a template nor a value can reach into the program as ``str.format`` lets them.
-    Mail of the app itself has no user: where a format asks for one, the name alone is used, or the app's.
+    Mail of the app itself has no user and no tenant: where a format asks for one, the name alone is used, or the app's.
     """
-    values = {"name": name, "address": address, "user": user, "app": app}
-    if "{user}" in template and not user:
+    values = {"name": name, "address": address, "user": user, "app": app, "tenant": tenant}
+    if ("{user}" in template and not user) or ("{tenant}" in template and not tenant):
         return without_unsafe(name or app)
 
     def value(token: re.Match[str]) -> str:

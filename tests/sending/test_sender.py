@@ -21,7 +21,7 @@ from flask_smtpservers.sending.sender import (
     read_sender,
     recover,
 )
-from flask_smtpservers.servers.profile import SenderPolicy
+from flask_smtpservers.servers.profile import ForeignSender, SenderPolicy
 
 from .profiles import server
 
@@ -296,3 +296,59 @@ def test_a_value_is_never_a_template() -> None:
 )
 def test_an_envelope_sender_of_its_own(value: object, address: str) -> None:
     assert envelope_address(value) == address
+
+
+@pytest.mark.parametrize(
+    ("foreign", "author", "expected"),
+    [
+        (ForeignSender.KEEP, ANN, Sender(ANN, "ann@y.org")),
+        (ForeignSender.REWRITE, ANN, Sender(Mailbox("Ann via Corner Shop", "shop@x.org"), "shop@x.org", ANN)),
+        (
+            ForeignSender.REWRITE,
+            Mailbox("", "ann@y.org"),
+            Sender(Mailbox("ann@y.org via Corner Shop", "shop@x.org"), "shop@x.org", Mailbox("", "ann@y.org")),
+        ),
+        (ForeignSender.REWRITE, Mailbox("Jo", "Jo@Z.org"), Sender(Mailbox("Jo", "Jo@Z.org"), "Jo@Z.org")),
+        (ForeignSender.REWRITE, Mailbox("Di", "di@w.org"), Sender(Mailbox("Di", "di@w.org"), "di@w.org")),
+        (ForeignSender.REFUSE, Mailbox("Jo", "jo@z.org"), Sender(Mailbox("Jo", "jo@z.org"), "jo@z.org")),
+        (ForeignSender.REFUSE, Mailbox("Me", "SHOP@x.org"), Sender(Mailbox("Me", "SHOP@x.org"), "SHOP@x.org")),
+    ],
+)
+def test_senders_that_a_server_is_not_for(foreign: ForeignSender, author: Mailbox, expected: Sender) -> None:
+    """Kept, or rewritten with the author in the name and in Reply-To; allowed addresses and domains are not foreign."""
+    shop = server(
+        "Shop",
+        "shop@x.org",
+        sender_name="Corner Shop",
+        foreign_sender=foreign,
+        allowed_senders=("jo@z.org", "w.org"),
+    )
+    assert decide_sender(author, False, shop) == expected
+
+
+def test_a_foreign_sender_that_is_refused() -> None:
+    shop = server("Shop", "shop@x.org", foreign_sender=ForeignSender.REFUSE)
+    with pytest.raises(MessageRefused, match=r"“Shop” sends only as shop@x.org .* from ann@y.org"):
+        decide_sender(ANN, False, shop)
+    assert decide_sender(None, True, shop).envelope == "shop@x.org"
+
+
+def test_a_rewritten_sender_whose_format_names_the_author() -> None:
+    shop = server("Shop", "shop@x.org", foreign_sender=ForeignSender.REWRITE, sender_format="{user} at {app}")
+    assert decide_sender(ANN, False, shop, "Corner Shop").header == Mailbox("Ann at Corner Shop", "shop@x.org")
+    nameless = Mailbox("", "ann@y.org")
+    assert decide_sender(nameless, False, shop, "Corner Shop").header == Mailbox("ann@y.org", "shop@x.org")
+
+
+def test_a_users_own_server_sends_as_nobody_else() -> None:
+    """Whatever its policy is: only its own address has been proved."""
+    anns = server("Anns", "ann@y.org", owner="7", foreign_sender=ForeignSender.KEEP)
+    bob = Mailbox("Bob", "bob@z.org")
+    assert decide_sender(bob, False, anns) == Sender(Mailbox("Bob", "ann@y.org"), "ann@y.org", bob)
+    assert decide_sender(ANN, False, anns) == Sender(ANN, "ann@y.org")
+
+
+def test_the_tenant_in_the_name() -> None:
+    shop = server("Shop", "shop@x.org", sender_name="Desk", sender_format="{name} ({tenant})")
+    assert decide_sender(None, True, shop, tenant_name="acme").header.name == "Desk (acme)"
+    assert decide_sender(None, True, shop).header.name == "Desk"

@@ -52,7 +52,7 @@ class FakeSession:
         self.usable = True
         return self
 
-    def send(self, envelope: Envelope, content: bytes) -> Receipt:
+    def send(self, envelope: Envelope, content: bytes, before_dot: Callable[[], None] | None = None) -> Receipt:
         self.sent.append((envelope, content))
         return self.script.pop(0)(envelope)
 
