@@ -1,46 +1,68 @@
-"""Whose turn it is to test a server: a test holds a worker for up to its deadline, so there may be few at a time.
+"""Whose turn it is to test a server or to search for one: each holds a worker for long, so there may be few at a time.
 
-The counters are this process's own; several processes allow as much each.
+The turns stand in the database, so that all processes and machines of the app count together.
 """
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from threading import Lock
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 
-from flask import current_app
+from flask import Flask, current_app, has_app_context
 
+from ..config import Settings
+from ..errors import StoreUnavailable
 from ..findings import Step
+from ..i18n import N_
 from ..i18n import gettext as _
+from ..servers.turns import Limits, Wait, Wanted
 from ..state import state_of
-from .access import actor, binding, login_id
+from .access import actor, binding, login_id, scope_of_request
 
-#: The key in ``app.extensions``.
-_KEY = "smtpservers_turns"
+logger = logging.getLogger("flask_smtpservers")
 
-#: The most tests that run at once in this process, and that one person may begin within an hour.
-AT_ONCE, PER_HOUR = 4, 60
+#: The most searches that one person may begin within a minute and within an hour, and that run at once.
+SEARCHES_PER_MINUTE, SEARCHES_PER_HOUR, SEARCHES_AT_ONCE = 10, 60, 4
 
-_HOUR = 3600.0
+#: Seconds that a search takes at most.
+_SEARCH_SECONDS = 20.0
 
-#: Seconds after its deadline when a turn counts as over although nobody gave it back: its response was thrown away.
-_GRACE = 60.0
+_TEST_MUST_WAIT: Mapping[Wait, str] = {
+    Wait.OWN: N_("A test is already running. Wait until it ends."),
+    Wait.TARGET: N_("Somebody else is testing the same server right now. Wait until that test ends."),
+    Wait.OTHERS: N_("Other people are testing right now. Wait until one of their tests ends."),
+    Wait.HOUR: N_("%(number)s tests were run within an hour, and more are not allowed. Try again later."),
+    Wait.TENANT: N_(
+        "Your organisation ran %(number)s tests within an hour, and more are not allowed. Try again later."
+    ),
+    Wait.APP: N_("%(number)s tests were run in this app within an hour. Try again later."),
+}
+
+_SEARCH_MUST_WAIT: Mapping[Wait, str] = {
+    Wait.OWN: N_("A search of yours is still running. Try again in a few seconds."),
+    Wait.OTHERS: N_("Other people are searching right now. Try again in a few seconds."),
+    Wait.MINUTE: N_("%(number)s searches within a minute are enough. Try again in a minute."),
+    Wait.HOUR: N_("%(number)s searches within an hour are enough. Try again later, or enter the settings yourself."),
+    Wait.TENANT: N_(
+        "Your organisation searched often within an hour. Try again later, or enter the settings yourself."
+    ),
+    Wait.APP: N_("This app has searched often. Try again later, or enter the settings yourself."),
+}
 
 
 class NoTurn(Exception):
-    """The test may not begin now; the text says why, and what to wait for."""
+    """It may not begin now; the text says why, and what to wait for."""
 
 
 @dataclass(eq=False, slots=True)
 class Turn:
-    """The leave to run one test; :meth:`during` or :meth:`end` gives it back."""
+    """The leave to run one test or search; :meth:`during` or :meth:`end` gives it back."""
 
-    turns: Turns
-    person: str
-    until: float
+    app: Flask
+    turn_id: str
+    ended: bool = False
 
     def during(self, steps: Iterator[Step]) -> Iterator[Step]:
         """Pass the steps of the test on, and end the turn with them, also if the reader leaves half-way."""
@@ -51,82 +73,87 @@ class Turn:
 
     def end(self) -> None:
         """Let the next one begin. Calling it again does nothing."""
-        self.turns.give_back(self)
+        if self.ended:
+            return
+        self.ended = True
+        if has_app_context():
+            self._give_back()
+        else:  # the server closes a response that nobody read
+            with self.app.app_context():
+                self._give_back()
+
+    def _give_back(self) -> None:
+        try:
+            state_of().turns.give_back(self.turn_id)
+        except StoreUnavailable as error:
+            logger.warning("a turn to test could not be given back; it ends by itself: %s", error)
 
 
-@dataclass(eq=False)
-class Turns:
-    """Counts the running tests, and everybody's tests of the last hour; safe with threads.
-
-    :param clock: seconds.
-    """
-
-    at_once: int = AT_ONCE
-    per_hour: int = PER_HOUR
-    clock: Callable[[], float] = time.monotonic
-    _running: set[Turn] = field(default_factory=set, init=False)
-    _begun: dict[str, deque[float]] = field(default_factory=dict, init=False)
-    _lock: Lock = field(default_factory=Lock, init=False)
-
-    def take(self, person: str, *, budget: str, seconds: float) -> Turn:
-        """Begin a test.
-
-        :param person: of whom only one test runs at a time.
-        :param budget: whose tests of the last hour are counted; usually the person as well.
-        :param seconds: how long the test can take at most.
-        :raises NoTurn: it must wait.
-        """
-        with self._lock:
-            now = self.clock()
-            self._running = {turn for turn in self._running if turn.until > now}
-            self._forget_before(now - _HOUR)
-            if any(turn.person == person for turn in self._running):
-                raise NoTurn(_("A test is already running. Wait until it ends."))
-            if len(self._running) >= self.at_once:
-                raise NoTurn(_("Other people are testing right now. Wait until one of their tests ends."))
-            begun = self._begun.setdefault(budget, deque())
-            if len(begun) >= self.per_hour:
-                raise NoTurn(
-                    _(
-                        "%(number)s tests were run within an hour, and more are not allowed. Try again later.",
-                        number=self.per_hour,
-                    )
-                )
-            begun.append(now)
-            turn = Turn(self, person, now + seconds + _GRACE)
-            self._running.add(turn)
-            return turn
-
-    def give_back(self, turn: Turn) -> None:
-        """End a turn; one that has ended already is left alone."""
-        with self._lock:
-            self._running.discard(turn)
-
-    def _forget_before(self, then: float) -> None:
-        for budget, begun in list(self._begun.items()):
-            while begun and begun[0] <= then:
-                begun.popleft()
-            if not begun:
-                del self._begun[budget]
-
-
-def turns_of_app() -> Turns:
-    """Return the turns of the current app."""
-    turns: Turns = current_app.extensions.setdefault(_KEY, Turns())
-    return turns
-
-
-def take_turn() -> Turn:
+def take_turn(host: str, port: int) -> Turn:
     """Begin a test for the person of this request.
 
     Whoever the host does not name is told apart by the browser session. A session is quickly thrown away, so the
     tests of all of them are counted together.
 
+    :param host: the server; one of a known provider bears several tests at once.
     :raises NoTurn: it must wait.
     """
-    name = actor() or login_id()
-    return turns_of_app().take(
-        f"person:{name}" if name else f"session:{binding()}",
-        budget=name,
-        seconds=state_of().settings.test_deadline_seconds,
+    state = state_of()
+    target = "" if state.catalog.providers_of_host(host) else f"{host.lower()}:{port}"
+    return _take("test", target, state.settings.test_deadline_seconds, test_limits(state.settings), _TEST_MUST_WAIT)
+
+
+@contextmanager
+def search_turn() -> Iterator[None]:
+    """Search in this block.
+
+    :raises NoTurn: on entering it, if the search must wait.
+    """
+    limits = Limits(
+        at_once=SEARCHES_AT_ONCE,
+        per_minute=SEARCHES_PER_MINUTE,
+        per_hour=SEARCHES_PER_HOUR,
+        per_hour_tenant=state_of().settings.tests_per_hour_tenant,
+        per_hour_app=state_of().settings.tests_per_hour_app,
     )
+    turn = _take("search", "", _SEARCH_SECONDS, limits, _SEARCH_MUST_WAIT)
+    try:
+        yield
+    finally:
+        turn.end()
+
+
+def test_limits(settings: Settings) -> Limits:
+    """Return how many tests the operator allows."""
+    return Limits(
+        at_once=settings.tests_at_once,
+        per_hour=settings.tests_per_hour,
+        per_hour_tenant=settings.tests_per_hour_tenant,
+        per_hour_app=settings.tests_per_hour_app,
+    )
+
+
+def _take(kind: str, target: str, seconds: float, limits: Limits, words: Mapping[Wait, str]) -> Turn:
+    name = actor() or login_id()
+    wanted = Wanted(
+        kind=kind,
+        person=f"person:{name}" if name else f"session:{binding()}",
+        budget=name,
+        tenant=scope_of_request().tenant or "",
+        target=target,
+        seconds=seconds,
+    )
+    try:
+        answer = state_of().turns.take(wanted, limits)
+    except StoreUnavailable as error:
+        logger.warning("nothing can be tested: the database that counts the tests does not answer", exc_info=error)
+        raise NoTurn(_("The database does not answer, so nothing was begun. Try again in a moment.")) from error
+    if isinstance(answer, Wait):
+        numbers = {
+            Wait.MINUTE: limits.per_minute,
+            Wait.HOUR: limits.per_hour,
+            Wait.TENANT: limits.per_hour_tenant,
+            Wait.APP: limits.per_hour_app,
+        }
+        raise NoTurn(_(words[answer], number=numbers.get(answer, 0)))
+    return Turn(current_app._get_current_object(), answer)  # type: ignore[attr-defined]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from threading import Event
@@ -14,7 +14,6 @@ from jinja2 import DictLoader
 from sqlalchemy.pool import QueuePool
 
 from flask_smtpservers import Action
-from flask_smtpservers.web.turns import NoTurn, Turns
 from tests.apps import Host, server_fields
 from tests.peers.hostile import answer, hang, hostile, say
 from tests.peers.mailbox import PASSWORD, Mailbox
@@ -80,8 +79,23 @@ def test_nobody_runs_two_tests_at_once(site: Host, shop: str, mailbox: Mailbox) 
 def test_who_has_no_name_is_told_apart_by_the_session(site: Host, shop: str, mailbox: Mailbox) -> None:
     one, other = Browser(site.app), Browser(site.app)
     with halfway(one, f"/{shop}/test"):
-        assert one.post(f"/{shop}/test").status_code == 429
-        assert other.post(f"/{shop}/test").status_code == 200
+        assert one.post("/test", elsewhere(mailbox)).status_code == 429
+        assert other.post("/test", elsewhere(mailbox)).status_code == 200
+    assert other.post(f"/{shop}/test").status_code == 200
+
+
+def elsewhere(mailbox: Mailbox, port: int = 0) -> dict[str, str]:
+    """The form of another server than the shop's; without a port it is one that works."""
+    return typed(mailbox, encryption="", ssl="1", port=str(port or mailbox.smtps))
+
+
+def test_one_server_is_tested_by_one_person_at_a_time(site: Host, shop: str, mailbox: Mailbox) -> None:
+    """Many users cannot be made into a flood at somebody else's server; a provider's servers bear it."""
+    with halfway(person(site, "ann"), f"/{shop}/test"):
+        refused = person(site, "ben").post("/test", typed(mailbox, name="The same", host="LocalHost"))
+        assert refused.status_code == 429
+        assert "Somebody else is testing the same server right now." in words(refused)
+        assert person(site, "ben").post("/test", elsewhere(mailbox)).status_code == 200
 
 
 def test_the_script_is_told_in_its_own_way(site: Host, shop: str, mailbox: Mailbox) -> None:
@@ -108,10 +122,13 @@ def test_nothing_typed_is_lost_by_waiting(site: Host, shop: str, mailbox: Mailbo
     assert "It works" in words(ann.post("/test", form))
 
 
-def test_few_tests_run_at_once_in_one_process(site: Host, shop: str, mailbox: Mailbox) -> None:
+def test_few_tests_run_at_once(make_site: MakeSite, mailbox: Mailbox) -> None:
+    site = make_site(SMTPSERVERS_TESTS_AT_ONCE=4)
+    with site.app.app_context():
+        shop = site.smtp.add_server(**server_fields(mailbox)).public_id
     with ExitStack() as stack:
-        for name in ("ann", "ben", "cem", "dan"):
-            stack.enter_context(halfway(person(site, name), f"/{shop}/test"))
+        for port, name in enumerate(("ann", "ben", "cem", "dan"), 1):
+            stack.enter_context(halfway(person(site, name), "/test", elsewhere(mailbox, port)))
         refused = person(site, "eve").post(f"/{shop}/test")
         assert refused.status_code == 429
         assert "Other people are testing right now." in words(refused)
@@ -160,54 +177,40 @@ def test_a_failed_run_gives_the_turn_back(site: Host, mailbox: Mailbox) -> None:
         assert "Stopped at step" in words(ann.post("/test", typed(mailbox, smtp_secret="wrong")))
 
 
-def refusal(begin: Callable[[], object]) -> str:
-    with pytest.raises(NoTurn) as refused:
-        begin()
-    return str(refused.value)
-
-
-def test_so_many_tests_within_an_hour_and_no_more() -> None:
-    """A window that moves along; what was refused does not count; another person has a budget of his own."""
-    now = [0.0]
-    turns = Turns(per_hour=2, clock=lambda: now[0])
-
-    def begin(name: str = "ann") -> None:
-        turns.take(name, budget=name, seconds=20).end()
-
-    begin()
-    now[0] = 1800
-    begin()
-    assert refusal(begin).startswith("2 tests were run within an hour")
-    begin("ben")
-    now[0] = 3599
-    refusal(begin)
-    now[0] = 3600
-    begin()
-    refusal(begin)
-
-
-def test_a_turn_that_nobody_gives_back_ends_by_itself() -> None:
-    """The host threw our response away without closing it: nobody may be locked out for good."""
-    now = [0.0]
-    turns = Turns(clock=lambda: now[0])
-    lost = turns.take("ann", budget="ann", seconds=20)
-    now[0] = 20
-    assert refusal(lambda: turns.take("ann", budget="ann", seconds=20)) == BUSY
-    now[0] = 81
-    new = turns.take("ann", budget="ann", seconds=20)
-    lost.end()
-    assert refusal(lambda: turns.take("ann", budget="ann", seconds=20)) == BUSY
-    new.end()
-    new.end()
-    turns.take("ann", budget="ann", seconds=20)
-
-
-def test_the_hourly_limit_holds_on_the_pages(site: Host, shop: str, mailbox: Mailbox) -> None:
+def test_the_hourly_limit_holds_on_the_pages(make_site: MakeSite, mailbox: Mailbox) -> None:
     """People without a name share one budget: a new session is had for nothing."""
-    site.app.extensions["smtpservers_turns"] = Turns(per_hour=2)
-    codes = [Browser(site.app).post(f"/{shop}/test").status_code for _number in range(3)]
-    assert codes == [200, 200, 429]
+    site = make_site(SMTPSERVERS_TESTS_PER_HOUR=2)
+    with site.app.app_context():
+        shop = site.smtp.add_server(**server_fields(mailbox)).public_id
+    refused = [Browser(site.app).post(f"/{shop}/test") for _number in range(3)]
+    assert [answer.status_code for answer in refused] == [200, 200, 429]
+    assert "2 tests were run within an hour, and more are not allowed." in words(refused[2])
     assert person(site, "ann").post(f"/{shop}/test").status_code == 200
+
+
+def test_of_fifty_at_once_one_runs(site: Host, shop: str, mailbox: Mailbox) -> None:
+    """D01: the others are told at once, and no server hears of them."""
+    browsers = [person(site, "ann") for _number in range(50)]
+    forms = [{"csrf_token": browser.token()} for browser in browsers]
+    with halfway(person(site, "ann"), f"/{shop}/test") as first, ThreadPoolExecutor(50) as pool:
+        sent = pool.map(
+            lambda one: one[0].client.post(f"{BASE}/{shop}/test", data=one[1]), zip(browsers, forms, strict=True)
+        )
+        codes = [answer.status_code for answer in sent]
+    assert codes == [429] * 50
+    assert first.result()[0] == 200
+    assert mailbox.connections == 1
+
+
+def test_without_the_database_no_test_begins(site: Host, mailbox: Mailbox) -> None:
+    ann = person(site, "ann")
+    token = ann.token()
+    with site.app.app_context(), site.db.engine.begin() as connection:
+        connection.execute(site.db.text("DROP TABLE smtpservers_turn"))
+    refused = ann.post("/test", typed(mailbox), token=token)
+    assert refused.status_code == 429
+    assert "The database does not answer, so nothing was begun." in words(refused)
+    assert mailbox.connections == 0
 
 
 # -- whom the test message may go to
