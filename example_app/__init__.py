@@ -60,6 +60,15 @@ def create_app(instance: Path | str | None = None, *, office: PostOffice | None 
         SMTPSERVERS_ALLOWED_NETWORKS=["127.0.0.0/8", "::1/128"],
         SMTPSERVERS_ALLOWED_HOSTS=["localhost"],
         SMTPSERVERS_CA_FILE=str(office.ca_file),
+        # Flask-SMTPServers: what kinds of mail the shop sends; see shop.py, which says the kind of each.
+        SMTPSERVERS_KINDS={
+            "receipts": "Receipts",
+            "newsletter": {"label": "Newsletter", "bulk": True},
+            "letters": {"label": "Letters to customers", "personal": True},
+        },
+        # Flask-SMTPServers: people may have a server of their own, in this demo only at the built-in mail server.
+        SMTPSERVERS_PERSONAL=True,
+        SMTPSERVERS_PERSONAL_HOSTS=[f"{office.host}:{port}" for port in (office.submission_port, office.smtps_port)],
         # Flask-SMTPServers: its pages stand inside the shop's own frame and navigation.
         SMTPSERVERS_BASE_TEMPLATE="base.html",
         **load_or_make_keys(folder / "keys.json"),
@@ -72,7 +81,14 @@ def create_app(instance: Path | str | None = None, *, office: PostOffice | None 
     login_manager.init_app(app)
     mail.init_app(app)
     # Flask-SMTPServers: this is all. Every mail.send() of the shop now goes through the right server.
-    smtp.init_app(app, db=db, mail=mail, access=auth.may_manage_mail, owner=auth.current_user_id)
+    smtp.init_app(
+        app,
+        db=db,
+        mail=mail,
+        access=auth.may_manage_mail,
+        owner=auth.current_user_name,
+        tenant=auth.current_branch,
+    )
 
     app.extensions["post_office"] = office
     app.register_blueprint(auth.blueprint)

@@ -13,7 +13,7 @@ from werkzeug.serving import make_server
 
 from . import INSTANCE, create_app
 from .postoffice import SMTPS_PORT, SUBMISSION_PORT, PostOffice
-from .seed import LOGINS, seed
+from .seed import LOGINS, seed, seed_servers
 
 HOST = "127.0.0.1"
 
@@ -27,6 +27,8 @@ def main() -> None:
     with app.app_context():
         flask_migrate.upgrade()
         seed()
+        if arguments.filled:
+            seed_servers()
     # flask run would start a second process with the reloader, and the mail server twice with it
     server = make_server(HOST, _free_port(arguments.port), app, threaded=True)
     for talkative in ("werkzeug", "mail.log"):  # each request; each login (aiosmtpd)
@@ -46,6 +48,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--smtps-port", type=int, default=SMTPS_PORT, help="port of the mail server, SSL")
     parser.add_argument("--instance", type=Path, default=INSTANCE, help="folder of the database, keys and certificates")
+    parser.add_argument("--filled", action="store_true", help="with servers of the shop, its branches and Sam")
     return parser.parse_args()
 
 
@@ -60,7 +63,7 @@ def _free_port(first: int) -> int:
 
 
 def _welcome(port: int, office: PostOffice) -> str:
-    logins = "\n".join(f"    {login.username} / {login.password}   {login.name}, {login.may}" for login in LOGINS)
+    logins = "\n".join(f"    {login.username} / {login.password}   {login.who}" for login in LOGINS)
     return f"""
 Corner Shop is open:  http://{HOST}:{port}/
 

@@ -13,7 +13,7 @@ from werkzeug.security import check_password_hash
 from wtforms import PasswordField, StringField
 from wtforms.validators import InputRequired
 
-from flask_smtpservers.permissions import Action, Scope
+from flask_smtpservers import Action, Scope
 
 from .extensions import db, login_manager
 from .models import User
@@ -24,14 +24,33 @@ login_manager.login_view = "auth.sign_in"
 login_manager.login_message_category = "notice"
 
 
+#: Those who may have an SMTP server of their own.
+WITH_OWN_SERVER = ("admin", "manager", "staff")
+
+
 def may_manage_mail(action: Action, scope: Scope) -> bool:
-    """Flask-SMTPServers asks this before everything: admins may do all of it, others none of it."""
-    return bool(current_user.is_authenticated and current_user.role == "admin")
+    """Flask-SMTPServers asks this before everything.
+
+    The head office looks after the shop's servers, a manager after those of the branch, everybody but a trainee after
+    his own.
+    """
+    if not current_user.is_authenticated:
+        return False
+    if action is Action.MANAGE_PERSONAL:
+        return current_user.role in WITH_OWN_SERVER and scope.owner == current_user.username
+    if current_user.role == "manager":
+        return scope == Scope(tenant=current_user.branch)
+    return bool(current_user.role == "admin")
 
 
-def current_user_id() -> str | None:
-    """Flask-SMTPServers notes this in the history of a server."""
-    return current_user.get_id() if current_user.is_authenticated else None
+def current_user_name() -> str | None:
+    """Flask-SMTPServers asks whose own server may send, and shows it in the history: a name says more than a number."""
+    return current_user.username if current_user.is_authenticated else None
+
+
+def current_branch() -> str | None:
+    """Flask-SMTPServers asks for which branch somebody works; the head office is none."""
+    return (current_user.branch or None) if current_user.is_authenticated else None
 
 
 @login_manager.user_loader

@@ -8,9 +8,15 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from .extensions import db
 
+#: The branches of the shop: each may have SMTP servers of its own.
+BRANCHES = {"harbour": "Harbour", "market": "Market Street"}
+
 
 class User(UserMixin, db.Model):  # type: ignore[name-defined, misc]
-    """Somebody who works in the shop; ``role`` is ``admin`` or ``staff``."""
+    """Somebody who works in the shop.
+
+    ``role`` is ``admin``, ``manager``, ``staff`` or ``trainee``; ``branch`` is empty for the head office.
+    """
 
     __tablename__ = "user"
 
@@ -19,7 +25,13 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined, misc]
     name: Mapped[str] = mapped_column(String(80))
     email: Mapped[str] = mapped_column(String(254))
     role: Mapped[str] = mapped_column(String(10))
+    branch: Mapped[str] = mapped_column(String(20))
     password_hash: Mapped[str] = mapped_column(String(255))
+
+    @property
+    def workplace(self) -> str:
+        """Return the name of the branch, or "head office"."""
+        return BRANCHES.get(self.branch, "head office")
 
 
 class Customer(db.Model):  # type: ignore[name-defined, misc]

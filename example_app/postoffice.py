@@ -78,6 +78,11 @@ class PostOffice:
     shop = Account("shop@corner-shop.test", "sells-fresh-bread")
     #: The login that the app's own ``MAIL_*`` settings use, so that the inbox can tell the two apart.
     website = Account("website@corner-shop.test", "built-in-demo")
+    #: The logins of the branches, and of somebody who works there.
+    harbour = Account("harbour@corner-shop.test", "sees-the-ships")
+    market = Account("market@corner-shop.test", "rings-the-bell")
+    sam = Account("sam@corner-shop.test", "bakes-at-night")
+    accounts = (shop, website, harbour, market, sam)
 
     def __init__(self, folder: Path, *, submission_port: int = SUBMISSION_PORT, smtps_port: int = SMTPS_PORT) -> None:
         self.ca_file, self._server_file = ensure_certificates(folder)
@@ -154,7 +159,7 @@ class PostOffice:
         if not isinstance(data, LoginPassword):
             return AuthResult(success=False, handled=False)
         account = Account(data.login.decode("utf-8", "replace"), data.password.decode("utf-8", "replace"))
-        return AuthResult(success=account in (self.shop, self.website), handled=False, auth_data=account.username)
+        return AuthResult(success=account in self.accounts, handled=False, auth_data=account.username)
 
     async def handle_MAIL(  # noqa: N802 - the name that aiosmtpd calls
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]

@@ -6,17 +6,17 @@ from decimal import Decimal
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_required
+from flask_login import current_user, login_required
 from flask_mail import Message
 from flask_wtf import FlaskForm
 from sqlalchemy import select
-from wtforms import StringField, TextAreaField
+from wtforms import SelectField, StringField, TextAreaField
 from wtforms.validators import Email, InputRequired, Length
 
 from flask_smtpservers.errors import SendError, SMTPServersError
 
-from .extensions import db, mail
-from .models import Customer
+from .extensions import db, mail, smtp
+from .models import BRANCHES, Customer
 from .postoffice import PostOffice
 
 blueprint = Blueprint("shop", __name__)
@@ -38,6 +38,22 @@ class NewsletterForm(FlaskForm):
     )
 
 
+class LetterForm(FlaskForm):
+    address = SelectField("To")
+    subject = StringField("Subject", default="Your order", validators=[InputRequired(), Length(max=120)])
+    text = TextAreaField(
+        "Text",
+        default="Your rye bread is ready. I keep it warm for you.",
+        validators=[InputRequired(), Length(max=5000)],
+    )
+
+
+class SettingsForm(FlaskForm):
+    name = StringField(
+        "Your name", validators=[InputRequired(), Length(max=80)], description="Customers see it in your letters."
+    )
+
+
 @blueprint.get("/")
 def home() -> ResponseReturnValue:
     return render_template("home.html", office=_office())
@@ -46,25 +62,28 @@ def home() -> ResponseReturnValue:
 @blueprint.route("/receipt", methods=["GET", "POST"])
 @login_required
 def receipt() -> ResponseReturnValue:
-    """Send one mail, from the address of the orders."""
+    """Send one mail, from the address of the branch or of the orders."""
     form = ReceiptForm()
+    sender = _orders()
     if form.validate_on_submit():
         total = sum(price for _, price in BASKET)
         message = Message(
             "Your receipt from Corner Shop",
-            sender=("Corner Shop Orders", "orders@corner-shop.test"),
+            sender=sender,
             recipients=[form.address.data or ""],
             body=render_template("mail/receipt.txt", basket=BASKET, total=total),
             html=render_template("mail/receipt.html", basket=BASKET, total=total),
         )
         try:
-            mail.send(message)
+            # Flask-SMTPServers: an admin may choose a server for each kind of mail.
+            with smtp.using(kind="receipts"):
+                mail.send(message)
         except SMTPServersError as error:
             flash(_why(error), "error")
         else:
             flash(f"The receipt is on its way to {form.address.data}. Look into the inbox.", "success")
             return redirect(url_for(".receipt"))
-    return render_template("receipt.html", form=form, basket=BASKET)
+    return render_template("receipt.html", form=form, basket=BASKET, sender=sender)
 
 
 @blueprint.route("/newsletter", methods=["GET", "POST"])
@@ -76,7 +95,8 @@ def newsletter() -> ResponseReturnValue:
     if form.validate_on_submit():
         sent = 0
         try:
-            with mail.connect() as connection:
+            # Flask-SMTPServers: mail to many never goes through somebody's own server.
+            with smtp.using(kind="newsletter"), mail.connect() as connection:
                 for customer in customers:
                     text = (form.text.data or "").replace("{name}", customer.name)
                     connection.send(
@@ -89,6 +109,44 @@ def newsletter() -> ResponseReturnValue:
             flash(f"{sent} newsletters went out. Look into the inbox.", "success")
             return redirect(url_for(".newsletter"))
     return render_template("newsletter.html", form=form, customers=customers)
+
+
+@blueprint.route("/write", methods=["GET", "POST"])
+@login_required
+def write() -> ResponseReturnValue:
+    """Send a mail in the name of the person; it goes out through his own server, if he has one."""
+    form = LetterForm()
+    customers = list(db.session.scalars(select(Customer).order_by(Customer.name)))
+    form.address.choices = [(customer.address, f"{customer.name}, {customer.address}") for customer in customers]
+    if form.validate_on_submit():
+        message = Message(
+            form.subject.data or "",
+            sender=(current_user.name, current_user.email),
+            recipients=[form.address.data],
+            body=form.text.data,
+        )
+        try:
+            with smtp.using(kind="letters"):
+                mail.send(message)
+        except SMTPServersError as error:
+            flash(_why(error), "error")
+        else:
+            flash(f"The letter is on its way to {form.address.data}. Look into the inbox.", "success")
+            return redirect(url_for(".write"))
+    return render_template("write.html", form=form)
+
+
+@blueprint.route("/settings", methods=["GET", "POST"])
+@login_required
+def settings() -> ResponseReturnValue:
+    """Show what a person can set for himself; the section of Flask-SMTPServers is a part of the page."""
+    form = SettingsForm(obj=current_user)
+    if form.validate_on_submit():
+        current_user.name = form.name.data
+        db.session.commit()
+        flash("Your settings are saved.", "success")
+        return redirect(url_for(".settings"))
+    return render_template("settings.html", form=form)
 
 
 @blueprint.get("/inbox")
@@ -109,6 +167,13 @@ def letter(number: int) -> ResponseReturnValue:
 def _office() -> PostOffice:
     office: PostOffice = current_app.extensions["post_office"]
     return office
+
+
+def _orders() -> tuple[str, str]:
+    """Return the name and the address that receipts come from: those of the branch, or of the head office."""
+    if current_user.branch:
+        return f"Corner Shop {BRANCHES[current_user.branch]}", f"{current_user.branch}@corner-shop.test"
+    return "Corner Shop Orders", "orders@corner-shop.test"
 
 
 def _why(error: SMTPServersError) -> str:

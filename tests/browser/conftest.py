@@ -6,10 +6,12 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import make_server
 
@@ -44,11 +46,22 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def live(ca_file: Path, tmp_path: Path) -> Iterator[tuple[Host, str]]:
     """A host app that is served over HTTP on loopback, and its URL."""
-    with hosting(f"sqlite:///{tmp_path / 'live.db'}", ca_file=ca_file, SMTPSERVERS_APP_NAME="Corner Shop") as host:
-        server = make_server("127.0.0.1", 0, host.app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield host, f"http://127.0.0.1:{server.server_port}"
+    with (
+        hosting(f"sqlite:///{tmp_path / 'live.db'}", ca_file=ca_file, SMTPSERVERS_APP_NAME="Corner Shop") as host,
+        serving(host.app) as url,
+    ):
+        yield host, url
+
+
+@contextmanager
+def serving(app: Flask) -> Iterator[str]:
+    """Serve an app over HTTP on loopback; give its URL."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
         server.shutdown()
         thread.join(10)
         server.server_close()

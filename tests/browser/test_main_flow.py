@@ -7,7 +7,6 @@ import socket
 from collections.abc import Callable
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from flask_mail import Message
 from playwright.sync_api import Page, Route, expect
 
@@ -29,7 +28,7 @@ def closed_port() -> int:
 def fill_in(page: Page, port: int) -> None:
     """Fill in the form of a new server, as somebody who has the values on a sheet of paper."""
     page.get_by_label("Other server").check(force=True)
-    page.get_by_label("Send as").fill('"Doe, John" <shop@example.test>')
+    page.get_by_label("Send as", exact=True).fill('"Doe, John" <shop@example.test>')
     page.get_by_label("Enable SSL").uncheck(force=True)
     page.get_by_role("combobox", name="Encryption").select_option("starttls")
     page.get_by_label("Server", exact=True).fill("localhost")
@@ -51,7 +50,7 @@ def test_add_test_mend_save_send(
     host, url = live
     page = open_page(f"{url}/smtp/", javascript=javascript)
     expect(page.get_by_role("heading", level=1)).to_have_text("SMTP Servers")
-    page.get_by_role("link", name="Configure SMTP server").click()
+    page.get_by_role("link", name="Enter the server's settings yourself").click()
 
     fill_in(page, closed_port)
     page.get_by_role("button", name="Test SMTP Settings").click()
@@ -69,7 +68,7 @@ def test_add_test_mend_save_send(
     expect(page.get_by_text(re.compile("accepted the test message.*queue id Q1")).first).to_be_visible()
     assert mailbox.letters[0].message["From"] == '"Doe, John" <shop@example.test>'
 
-    page.locator("main").get_by_role("button", name="Save").last.click()
+    page.locator("main").get_by_role("button", name="Save", exact=True).last.click()
     expect(page.get_by_role("status").first).to_be_visible()
     expect(page.get_by_role("heading", name="localhost")).to_be_visible()
     assert PASSWORD not in page.content()
@@ -81,34 +80,8 @@ def test_add_test_mend_save_send(
     assert (letter.username, letter.encrypted) == (USERNAME, True)
 
 
-def test_every_page_is_accessible_and_fits_a_phone(live: Live, mailbox: Mailbox, open_page: OpenPage) -> None:
-    """axe finds nothing serious on any page, in light and dark, wide and narrow; nothing scrolls sideways."""
-    host, url = live
-    with host.app.app_context():
-        server = host.smtp.add_server(**server_fields(mailbox, name="A server with a name that is really quite long"))
-        wrong = host.smtp.add_server(
-            **server_fields(mailbox, name="Wrong", password="nonsense", address="w@example.test")
-        )
-        list(host.smtp.check(wrong))
-    paths = ["", "add", "check"] + [f"{server.public_id}/{page}" for page in ("edit", "password", "remove", "test")]
-    problems: list[str] = []
-    for width, dark in ((1280, False), (390, True), (320, False)):
-        page = open_page(f"{url}/smtp/", width=width, dark=dark)
-        for path in paths:
-            page.goto(f"{url}/smtp/{path}")
-            if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
-                problems.append(f"{path or 'list'} scrolls sideways at {width} px")
-            found = Axe().run(page).response["violations"]
-            problems += [
-                f"{path or 'list'} at {width} px: {each['id']}: {each['nodes'][0]['html'][:120]}"
-                for each in found
-                if each["impact"] in ("serious", "critical")
-            ]
-    assert problems == []
-
-
 def test_by_keyboard_alone(live: Live, mailbox: Mailbox, open_page: OpenPage) -> None:
-    """Change password opens as a dialog, closes with Escape, and takes a new password with Enter."""
+    """Change password opens as a dialog, closes with Escape, and takes a new password with Enter; one press uses it."""
     host, url = live
     with host.app.app_context():
         server = host.smtp.add_server(**server_fields(mailbox, password="old"))
@@ -124,9 +97,12 @@ def test_by_keyboard_alone(live: Live, mailbox: Mailbox, open_page: OpenPage) ->
     expect(dialog).to_be_visible()
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status").first).to_be_visible()
+    expect(page.get_by_text("This is saved, and waits for a test")).to_be_visible()
+    page.get_by_role("link", name="Test and activate").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("The new settings are in use.")).to_be_visible()
     send_from_the_app(host)
-    assert mailbox.logins == [(USERNAME, PASSWORD)]
+    assert set(mailbox.logins) == {(USERNAME, PASSWORD)}
 
 
 def test_a_preset_fills_in_the_form(live: Live, open_page: OpenPage) -> None:
@@ -134,8 +110,8 @@ def test_a_preset_fills_in_the_form(live: Live, open_page: OpenPage) -> None:
     _host, url = live
     page = open_page(f"{url}/smtp/add")
     page.get_by_label("Gmail", exact=False).first.check(force=True)
-    page.get_by_label("Send as").fill("shop@gmail.com")
-    page.get_by_label("Send as").blur()
+    page.get_by_label("Send as", exact=True).fill("shop@gmail.com")
+    page.get_by_label("Send as", exact=True).blur()
     expect(page.get_by_label("App password")).to_be_visible()
     expect(page.get_by_text("2-Step Verification").first).to_be_visible()
     expect(page.get_by_label("User name")).to_have_value("shop@gmail.com")
@@ -150,13 +126,13 @@ def test_what_is_typed_while_a_preset_loads_stays(live: Live, open_page: OpenPag
     held: list[Route] = []
     page.route("**/smtp/add", lambda route: route.continue_() if held else held.append(route))
     page.get_by_label("Gmail", exact=False).first.check(force=True)
-    page.get_by_label("Send as").fill("shop@gmail.com")
+    page.get_by_label("Send as", exact=True).fill("shop@gmail.com")
     with page.expect_response("**/smtp/add"):  # the hints for the address come first
-        page.get_by_label("Send as").blur()
+        page.get_by_label("Send as", exact=True).blur()
     held[0].continue_()
     expect(page.get_by_label("App password")).to_be_visible()
     expect(page.locator("input[name=host]")).to_have_value("smtp.gmail.com")
-    expect(page.get_by_label("Send as")).to_have_value("shop@gmail.com")
+    expect(page.get_by_label("Send as", exact=True)).to_have_value("shop@gmail.com")
     expect(page.get_by_label("User name")).to_have_value("shop@gmail.com")
 
 
@@ -171,7 +147,7 @@ def test_the_port_follows_the_encryption_until_it_is_typed(live: Live, open_page
     port.fill("2525")
     ssl.check(force=True)
     expect(port).to_have_value("2525")
-    page.get_by_label("Send as").fill("shop@example.test")
+    page.get_by_label("Send as", exact=True).fill("shop@example.test")
     page.get_by_label("Server", exact=True).fill("mail.example.org")
     port.fill("587")
     port.blur()
@@ -190,7 +166,7 @@ def test_two_tabs(live: Live, mailbox: Mailbox, open_page: OpenPage) -> None:
         page.get_by_label("Name", exact=False).first.wait_for(state="attached")
         page.locator("details#smtp-server-fold").evaluate("e => e.open = true")
         page.locator("input[name=name]").fill(name)
-        page.locator("main").get_by_role("button", name="Save").last.click()
+        page.locator("main").get_by_role("button", name="Save", exact=True).last.click()
     expect(second.locator("#smtp-conflict")).to_be_visible()
     expect(second.locator("input[name=name]")).to_have_value("Second")
     with host.app.app_context():

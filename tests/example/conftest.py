@@ -69,18 +69,18 @@ def visitor(shop: Flask) -> FlaskClient:
 @pytest.fixture
 def admin(shop: Flask) -> FlaskClient:
     """Ada, who may set up SMTP servers."""
-    return signed_in(shop, "admin")
+    return signed_in_as(shop, "ada")
 
 
 @pytest.fixture
 def staff(shop: Flask) -> FlaskClient:
-    """Sam, who may not."""
-    return signed_in(shop, "staff")
+    """Sam, who may not, but may have one of his own."""
+    return signed_in_as(shop, "sam")
 
 
-def signed_in(app: Flask, role: str) -> FlaskClient:
+def signed_in_as(app: Flask, username: str) -> FlaskClient:
     client = app.test_client()
-    login = next(login for login in LOGINS if login.role == role)
+    login = next(login for login in LOGINS if login.username == username)
     answer = submit(client, "/sign-in", username=login.username, password=login.password)
     assert answer.status_code == 302
     return client

@@ -15,10 +15,12 @@ from flask.testing import FlaskClient
 
 from example_app.extensions import db, smtp
 from example_app.postoffice import PostOffice
+from example_app.seed import LOGINS
+from flask_smtpservers import Scope
 
-from .conftest import submit
+from .conftest import signed_in_as, submit
 
-PAGES = ["/", "/receipt", "/newsletter", "/inbox", "/smtp/"]
+PAGES = ["/", "/receipt", "/write", "/newsletter", "/inbox", "/settings", "/smtp/", "/smtp/me"]
 
 
 def add_server(app: Flask, office: PostOffice, **changes: object) -> None:
@@ -81,8 +83,9 @@ def test_home_tells_what_to_try(visitor: FlaskClient, office: PostOffice) -> Non
 
 
 def test_sign_in_page_shows_the_logins(visitor: FlaskClient) -> None:
-    """The sign-in page of the demo shows both logins; a wrong password is refused in one sentence."""
-    assert all(login in visitor.get("/sign-in").text for login in ("ada-demo", "sam-demo"))
+    """The sign-in page of the demo shows its logins; a wrong password is refused in one sentence."""
+    page = visitor.get("/sign-in").text
+    assert all(login.password in page and login.name in page for login in LOGINS)
     answer = submit(visitor, "/sign-in", username="ada", password="wrong")
     assert "User name or password is wrong." in answer.text
     assert visitor.get("/inbox").status_code == 302
@@ -103,6 +106,54 @@ def test_admin_manages_mail_and_staff_does_not(admin: FlaskClient, staff: FlaskC
     assert admin.get("/smtp/").status_code == 200
     assert 'href="/smtp/"' not in staff.get("/receipt").text
     assert staff.get("/smtp/").status_code == 403
+
+
+def test_a_branch_knows_its_own_servers(shop: Flask, admin: FlaskClient, office: PostOffice) -> None:
+    """The manager of the harbour finds her server and the shop's by name; nobody else finds hers."""
+    add_server(shop, office)
+    add_server(shop, office, scope=Scope("harbour"), name="On the quay", address="harbour@corner-shop.test")
+    with shop.app_context():
+        (ours,), (hers,) = smtp.servers(), smtp.servers(scope=Scope("harbour"))
+    mia, max_ = signed_in_as(shop, "mia"), signed_in_as(shop, "max")
+    assert "On the quay" in mia.get("/smtp/").text
+    assert mia.get(f"/smtp/{hers.public_id}/edit").status_code == 200
+    assert mia.get(f"/smtp/{ours.public_id}/edit").status_code == 404
+    for other in (admin, max_):
+        assert "On the quay" not in other.get("/smtp/").text
+        assert other.get(f"/smtp/{hers.public_id}/edit").status_code == 404
+    submit(mia, "/receipt", address="ann@example.com")
+    assert office.letters()[0].sender == "harbour@corner-shop.test"
+
+
+def test_a_trainee_sets_up_nothing(shop: Flask, office: PostOffice) -> None:
+    """Tom sends mail; he sees no settings of mail anywhere."""
+    tom = signed_in_as(shop, "tom")
+    submit(tom, "/receipt", address="ann@example.com")
+    assert office.letters()[0].recipients == ("ann@example.com",)
+    assert "/smtp/" not in tom.get("/settings").text
+    assert [tom.get(path).status_code for path in ("/smtp/", "/smtp/me")] == [403, 403]
+
+
+def test_my_settings(staff: FlaskClient, office: PostOffice) -> None:
+    """The shop's own page has the section of Flask-SMTPServers in it; a letter has the name that was set there."""
+    assert "SMTP Mail Settings" in staff.get("/settings").text
+    assert "Your settings are saved." in staff.get(submit(staff, "/settings", name="Sam, baker").location).text
+    submit(staff, "/write", address="ann@example.com", subject="Hi", text="Hello")
+    assert office.letters() == []
+    submit(staff, "/write", address="grace@example.com", subject="Hi", text="Hello")
+    assert office.letters()[0].message["From"] == '"Sam, baker" <sam@corner-shop.test>'
+
+
+def test_servers_to_look_at(shop: Flask, office: PostOffice) -> None:
+    """``flask seed --servers`` sets up one server for each, once; what somebody has set up himself stays."""
+    add_server(shop, office, scope=Scope("market"), name="Of my own", address="market@corner-shop.test")
+    for _again in range(2):
+        assert shop.test_cli_runner().invoke(args=["seed", "--servers"]).exit_code == 0
+    scopes = [Scope(), Scope("harbour"), Scope("market"), Scope("harbour", "sam")]
+    with shop.app_context():
+        names = [[server.name for server in smtp.servers(scope=scope)] for scope in scopes]
+        assert all(list(smtp.check(server))[-1].state == "ok" for server in smtp.servers(scope=Scope("harbour")))
+    assert names == [["Corner Shop"], ["Corner Shop Harbour"], ["Of my own"], ["Sam Staff"]]
 
 
 def test_the_pages_stand_in_the_shops_frame(admin: FlaskClient) -> None:
@@ -199,3 +250,17 @@ def test_forged_forms_are_refused(staff: FlaskClient, office: PostOffice) -> Non
     """A form from another site sends nothing."""
     assert staff.post("/receipt", data={"address": "ann@example.com"}).status_code == 400
     assert office.letters() == []
+
+
+def test_the_link_of_a_test_message_can_be_opened_in_the_inbox(
+    shop: Flask, admin: FlaskClient, visitor: FlaskClient, office: PostOffice
+) -> None:
+    """A newcomer tests, finds the message in the inbox, opens its link, and the list says that it arrived."""
+    add_server(shop, office)
+    with shop.app_context():
+        (server,) = smtp.servers()
+    assert "It works" in submit(admin, f"/smtp/{server.public_id}/test", recipient="ann@example.com").text
+    letter = admin.get(f"/inbox/{office.letters()[0].number}").text
+    (link,) = re.findall(r'<a href="(http://[^"]+/arrival/[^"]+)"', letter)
+    assert "Arrived after" in visitor.get(link).text
+    assert "Arrival confirmed" in admin.get("/smtp/").text
