@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     )
     from .extension import SMTPServers
     from .findings import Diagnosis, Step
+    from .outbox.enqueue import Queued
     from .permissions import Action, Scope
     from .sending.delivery import Delivery
     from .sending.routing import Route
@@ -34,6 +35,7 @@ _HOMES = {
     "InvalidServer": "errors",
     "MessageRefused": "errors",
     "PasswordRequired": "errors",
+    "Queued": "outbox.enqueue",
     "Route": "sending.routing",
     "SMTPServers": "extension",
     "SMTPServersError": "errors",
@@ -54,6 +56,7 @@ __all__ = [
     "InvalidServer",
     "MessageRefused",
     "PasswordRequired",
+    "Queued",
     "Route",
     "SMTPServers",
     "SMTPServersError",

@@ -11,6 +11,9 @@ from pathlib import Path
 DOMAIN = "smtpservers"
 DIRECTORY = Path(__file__).parent / "translations"
 
+#: The languages that are written from right to left.
+RIGHT_TO_LEFT = frozenset({"ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
+
 _catalogue: ContextVar[NullTranslations | None] = ContextVar("smtpservers_catalogue", default=None)
 
 
@@ -34,6 +37,18 @@ def ngettext(singular: str, plural: str, number: int, /, **values: object) -> st
 def N_(message: str) -> str:  # noqa: N802 - the name that extraction tools know
     """Mark a sentence of a table for extraction; it is translated where it is shown."""
     return message
+
+
+def language() -> str:
+    """Name the language of the catalogue in use; empty for the sentences as they stand in the code."""
+    catalogue = _catalogue.get()
+    return catalogue.info().get("language", "") if catalogue is not None else ""
+
+
+def page_language() -> tuple[str, str]:
+    """Name the language of what is shown, and the direction in which it is written, as HTML does."""
+    spoken = (language() or "en").replace("_", "-")
+    return spoken, "rtl" if spoken.partition("-")[0].lower() in RIGHT_TO_LEFT else "ltr"
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,11 +26,15 @@ from flask_mail import BadHeaderError, Connection, Mail, Message, email_dispatch
 
 from .errors import ConfigurationError, MessageRefused
 from .i18n import gettext as _
+from .outbox.enqueue import Queued, Terms
 from .secret import Secret
 from .sending.builtin import BuiltIn
 from .sending.checks import check_fields
+from .sending.choice import Choice
 from .sending.delivery import Delivery, Outcome, RecipientOutcome
-from .sending.dispatch import Dispatcher, Plan, suppressed
+from .sending.dispatch import Dispatcher, suppressed
+from .sending.explanation import Explanation
+from .sending.planning import Plan
 from .sending.routing import Route
 from .smtp.endpoint import Endpoint, Security
 from .state import EXTENSION_KEY, AppState, state_of
@@ -44,7 +48,9 @@ __all__ = [
     "builtin_of",
     "builtin_profile",
     "deliver",
+    "enqueue",
     "explain",
+    "explanation",
     "hook_status",
     "install",
 ]
@@ -108,13 +114,13 @@ class ServerConnection(Connection):
         self.deliver(message, envelope_from)
 
     def deliver(
-        self, message: Message, envelope_from: str | tuple[str, str] | None = None, *, using: str | None = None
+        self, message: Message, envelope_from: str | tuple[str, str] | None = None, *, said: Choice | None = None
     ) -> Delivery:
         """Send a message like :meth:`send`, and return what became of it.
 
-        :param using: the name or public id of the server to use.
+        :param said: what was said of it; otherwise what the ``using`` blocks around say.
         """
-        plan = self._checked(message, using)
+        plan = self._checked(message, said)
         if message.date is None:
             message.date = time.time()
         if self.host is not None:
@@ -122,18 +128,48 @@ class ServerConnection(Connection):
         elif self.mail.suppress:
             delivery = suppressed(message, _("MAIL_SUPPRESS_SEND is on."))
         else:
-            plan = plan or self._dispatcher.plan(message, using)
+            plan = plan or self._dispatcher.plan(message, said)
             delivery = self._send_as_planned(message, plan, envelope_from)
         if plan is None or plan.route is not None:
             email_dispatched.send(current_app._get_current_object(), message=message)  # type: ignore[attr-defined]
         self._count()
         return delivery
 
-    def plan(self, message: Message, using: str | None = None) -> Plan:
-        """Choose the server for a message; nothing is sent."""
-        return self._dispatcher.plan(message, using)
+    def enqueue(self, message: Message, terms: Terms, *, said: Choice | None = None) -> Queued:
+        """Verify a message like :meth:`send`, and write it into the outbox, in the host's transaction.
 
-    def _checked(self, message: Message, using: str | None) -> Plan | None:
+        :raises MessageRefused: it cannot be sent as it is.
+        """
+        self._checked(message, said)
+        if message.date is None:
+            message.date = time.time()
+        plan, question = self._dispatcher.plan_for_later(message, said)
+        shipment = self._dispatcher.written(message, plan, own_serialiser=_serialises_itself(message))
+        route = None if self.mail.suppress else plan.route
+        author = self._dispatcher.sender(plan).header.address
+        queued = state_of(self._app).outbox.intake.put(shipment, terms, question, route, author)
+        if not queued.again:
+            email_dispatched.send(current_app._get_current_object(), message=message)  # type: ignore[attr-defined]
+        return queued
+
+    def plan(self, message: Message, said: Choice | None = None) -> Plan:
+        """Choose the server for a message; nothing is sent.
+
+        :raises MessageRefused: the server refuses the message's sender.
+        """
+        plan = self._dispatcher.plan(message, said)
+        if plan.route is not None and plan.has_sender:
+            self._dispatcher.sender(plan)
+        return plan
+
+    def explain(self, message: Message, said: Choice | None = None) -> Explanation:
+        """Tell what would become of a message, also if it would not be sent; nothing is.
+
+        :raises MessageRefused: the sender is no single address, or there is no such kind of mail.
+        """
+        return self._dispatcher.explain(message, said)
+
+    def _checked(self, message: Message, said: Choice | None) -> Plan | None:
         """Check what Flask-Mail checks, in its order, and the rest of the fields as well.
 
         :returns: the plan, if it was needed to know whether there is a sender.
@@ -142,7 +178,7 @@ class ServerConnection(Connection):
             raise Incomplete(_("No recipients have been added"))
         plan = None
         if not message.sender:
-            plan = self._dispatcher.plan(message, using)
+            plan = self._dispatcher.plan(message, said)
             if not plan.has_sender:
                 raise Incomplete(
                     _("The message does not specify a sender and a default sender has not been configured")
@@ -156,7 +192,7 @@ class ServerConnection(Connection):
         return plan
 
     def _send_as_planned(self, message: Message, plan: Plan, envelope_from: object) -> Delivery:
-        own = any(getattr(type(message), name, None) is not getattr(Message, name) for name in ("as_bytes", "_message"))
+        own = _serialises_itself(message)
         return self._dispatcher.send(message, plan, envelope_from=envelope_from, own_serialiser=own)
 
     def _send_by_host(self, message: Message, envelope_from: str | tuple[str, str] | None) -> Delivery:
@@ -185,6 +221,10 @@ class ServerConnection(Connection):
         """Return the app's context if another one, or none, is current; the one that is there keeps its db session."""
         here = has_app_context() and current_app._get_current_object() is self._app  # type: ignore[attr-defined]
         return nullcontext() if here else self._app.app_context()
+
+
+def _serialises_itself(message: Message) -> bool:
+    return any(getattr(type(message), name, None) is not getattr(Message, name) for name in ("as_bytes", "_message"))
 
 
 def _has_bad_headers(message: Message) -> bool:
@@ -325,29 +365,54 @@ def hook_status(app: Flask) -> HookStatus:
 # -- for those who ask
 
 
-def deliver(message: Message, *, using: str | None = None) -> Delivery:
+def deliver(message: Message, said: Choice | None = None) -> Delivery:
     """Send ``message`` with the current app, and return what became of it.
 
-    :param using: the name or public id of the server to use; otherwise it is chosen as for ``mail.send``.
+    :param said: what was said of it; otherwise what the ``using`` blocks around say, as for ``mail.send``.
     """
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     if not _is_flask_mails(app):
         app.extensions["mail"].send(message)
         return suppressed(message, _("The app's Flask-Mail has been replaced, and was given the message."))
     with ServerConnection(app.extensions["mail"], app) as connection:
-        return connection.deliver(message, using=using)
+        return connection.deliver(message, said=said)
 
 
-def explain(message: Message, *, using: str | None = None) -> Route:
-    """Return the server that would send ``message``, and why; nothing is sent.
+def enqueue(message: Message, terms: Terms, said: Choice | None = None) -> Queued:
+    """Write ``message`` into the outbox of the current app.
 
-    :raises MessageRefused: sending is switched off.
+    :param said: what was said of it; otherwise what the ``using`` blocks around say.
     """
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    plan = ServerConnection(app.extensions["mail"], app).plan(message, using)
+    if not _is_flask_mails(app):
+        app.extensions["mail"].send(message)
+        return Queued("", str(message.msgId))
+    with ServerConnection(app.extensions["mail"], app) as connection:
+        return connection.enqueue(message, terms, said=said)
+
+
+def explain(message: Message, said: Choice | None = None) -> Route:
+    """Return the server that would send ``message``, and why; nothing is sent.
+
+    :raises MessageRefused: sending is switched off, or the server refuses the message's sender.
+    :raises ServerNotFound: no server may send it.
+    """
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    plan = ServerConnection(app.extensions["mail"], app).plan(message, said)
     if plan.route is None:
         raise MessageRefused(_("Sending is switched off."))
     return plan.route
+
+
+def explanation(sender: str | None, recipients: Sequence[str], said: Choice) -> Explanation:
+    """Tell what would become of a message: like :func:`explain`, also if it would not be sent.
+
+    :param sender: its own sender; None if it has none.
+    :raises MessageRefused: the sender is no single address, or there is no such kind of mail.
+    """
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    message = Message(recipients=[*recipients], sender=sender)
+    return ServerConnection(app.extensions["mail"], app).explain(message, said)
 
 
 def builtin_of(app: Flask) -> BuiltIn:

@@ -49,6 +49,8 @@ def unsafe_character(text: str, *, tab: bool = False, bidi: bool = True) -> str 
     :param tab: whether tabs are fine.
     :param bidi: whether characters that turn the direction of writing are fine.
     """
+    if text.isascii() and text.isprintable():
+        return None
     found = (_UNSAFE_BUT_TAB if tab else _UNSAFE).search(text) or (None if bidi else _BIDI.search(text))
     return f"U+{ord(found.group()):04X}" if found else None
 

@@ -17,7 +17,8 @@ id                                what it looks at
 ``servers.none_default``          one of the servers is the default
 ``servers.clear_text``            every server is reached with encryption
 ``secrets.unreadable``            every stored secret can be decrypted
-``certificates.expiring``         no client certificate ends within 30 days
+``certificates.expiring``         no certificate, of a server or a client, ends soon
+``outbox.waiting``                no mail of the outbox is overdue, as it is while no worker runs
 ================================  ======================================================================
 
 A check that cannot be carried out, because the database is down or a table is missing, is left out.
@@ -38,6 +39,7 @@ from sqlalchemy.types import TypeEngine
 
 from .errors import ConfigurationError, StoreUnavailable
 from .i18n import gettext as _
+from .outbox.outbox import Outbox
 from .servers import models
 from .servers.keyring import Keyring
 from .servers.profile import ServerProfile
@@ -45,8 +47,10 @@ from .servers.store import ServerStore
 from .smtp.endpoint import Security
 from .state import AppState
 
-#: How long before its end a client certificate is warned of.
+#: How long before its end a certificate is warned of that a person must renew: a client's, or one that is trusted by
+#: its fingerprint. Authorities' are mostly renewed by machines, a month before their end.
 EXPIRY_WARNING = timedelta(days=30)
+RENEWAL_WARNING = timedelta(days=7)
 
 
 class CheckState(StrEnum):
@@ -116,6 +120,8 @@ def run_checks(state: AppState, *, hook: HookFacts, now: datetime | None = None)
     checks = [*_key_checks(state.keyring), *_hook_checks(hook)]
     try:
         checks.extend(_database_checks(state.store, now or datetime.now(UTC)))
+        if any(check.id == "tables.old" and check.state is CheckState.OK for check in checks):
+            checks.append(_outbox_check(state.outbox))
     except StoreUnavailable as error:
         checks.append(
             Check(
@@ -280,11 +286,25 @@ def _server_checks(store: ServerStore, now: datetime) -> Iterator[Check]:
         _("Switch sending on at the top of the page “SMTP Servers”."),
     )
     yield _verdict("sending.off", None if store.sending_enabled() else off, _("Sending is switched on."))
-    servers = [server for server in store.servers() if server.enabled]
+    servers = [server for server in store.servers() if server.usable]
     yield _default_check(servers)
     yield _clear_text_check(servers)
     yield _unreadable_check(store.unreadable())
     yield _certificate_check(servers, now)
+
+
+def _outbox_check(outbox: Outbox) -> Check:
+    waiting, workers = outbox.listing.overdue(), outbox.presence.count()
+    fault = (
+        CheckState.WARNING,
+        _(
+            "Mails of the outbox that are overdue: %(number)s. Workers that run: %(workers)s.",
+            number=waiting,
+            workers=workers,
+        ),
+        _("Start `flask smtp worker`. If one runs, see its log, or give it more threads."),
+    )
+    return _verdict("outbox.waiting", fault if waiting else None, _("No mail of the outbox is overdue."))
 
 
 def _default_check(servers: Sequence[ServerProfile]) -> Check:
@@ -328,19 +348,32 @@ def _unreadable_check(servers: Sequence[ServerProfile]) -> Check:
 
 def _certificate_check(servers: Sequence[ServerProfile], now: datetime) -> Check:
     ends = [(server, _end_of(server.client_certificate)) for server in servers if server.client_certificate]
-    pressing = [(server, end) for server, end in ends if end is None or end < now + EXPIRY_WARNING]
-    over = any(end is None or end <= now for _server, end in pressing)
-    fault = (
-        CheckState.ERROR if over else CheckState.WARNING,
-        _(
-            "The client certificates of these servers end soon, have ended or cannot be read: %(names)s.",
-            names=_list(f"{server.name} ({end.date().isoformat() if end else '?'})" for server, end in pressing),
-        ),
-        _("Get new client certificates and enter them with their keys on the servers' pages."),
-    )
-    return _verdict(
-        "certificates.expiring", fault if pressing else None, _("No client certificate ends within 30 days.")
-    )
+    clients = [(server, end) for server, end in ends if end is None or end < now + EXPIRY_WARNING]
+    own = [(server, server.certificate_expires_at) for server in servers if _ends_soon(server, now)]
+    over = any(end is None or end <= now for _server, end in clients + own)
+    texts, cures = [], []
+    if own:
+        texts.append(_("The certificates of these servers end soon or have ended: %(names)s.", names=_dated(own)))
+        cures.append(_("Test those servers again; if nothing has changed, ask whoever runs them to renew it."))
+    if clients:
+        texts.append(
+            _(
+                "The client certificates of these servers end soon, have ended or cannot be read: %(names)s.",
+                names=_dated(clients),
+            )
+        )
+        cures.append(_("Get new client certificates and enter them with their keys on the servers' pages."))
+    fault = (CheckState.ERROR if over else CheckState.WARNING, " ".join(texts), " ".join(cures))
+    return _verdict("certificates.expiring", fault if texts else None, _("No certificate ends soon."))
+
+
+def _ends_soon(server: ServerProfile, now: datetime) -> bool:
+    end = server.certificate_expires_at
+    return end is not None and end < now + (EXPIRY_WARNING if server.certificate_fingerprint else RENEWAL_WARNING)
+
+
+def _dated(ends: Iterable[tuple[ServerProfile, datetime | None]]) -> str:
+    return _list(f"{server.name} ({end.date().isoformat() if end else '?'})" for server, end in ends)
 
 
 def _end_of(certificate: str) -> datetime | None:

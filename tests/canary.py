@@ -12,12 +12,13 @@ import copy
 import logging
 import pickle
 import traceback
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from flask import Flask, Response, request_finished
+from werkzeug.wsgi import ClosingIterator
 
 from flask_smtpservers.errors import SendError
 
@@ -79,19 +80,17 @@ class Watch(logging.Handler):
         """Look through a response, also one that is streamed, as it goes by."""
         self.look("response headers", str(response.headers))
         if response.is_streamed:
-            response.response = self._pieces(response.response)  # type: ignore[arg-type]
+            pieces: Any = response.response
+            # Also one that nobody reads, such as a file that the browser has already, must be closed.
+            close = [pieces.close] if hasattr(pieces, "close") else None
+            response.response = ClosingIterator(self._pieces(pieces), close)
         elif not response.direct_passthrough:
             self.look(f"response {response.status}", response.get_data(as_text=True))
 
     def _pieces(self, pieces: Iterable[str | bytes]) -> Iterator[str | bytes]:
-        try:
-            for piece in pieces:
-                self.look("streamed response", piece if isinstance(piece, str) else piece.decode("utf-8", "replace"))
-                yield piece
-        finally:
-            close: Callable[[], None] | None = getattr(pieces, "close", None)
-            if close is not None:
-                close()
+        for piece in pieces:
+            self.look("streamed response", piece if isinstance(piece, str) else piece.decode("utf-8", "replace"))
+            yield piece
 
     def look_through_errors(self) -> None:
         for error in self.errors:

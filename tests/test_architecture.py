@@ -12,11 +12,12 @@ PACKAGE = Path(__file__).parent.parent / "flask_smtpservers"
 
 #: Storey of each top-level module or folder; a module may import from lower storeys and from its own folder.
 STOREYS = {
-    "edge": {"__init__", "extension", "mail", "cli", "web", "worker"},
-    "use cases": {"sending", "state", "servers", "selfcheck"},
+    "edge": {"__init__", "access", "extension", "mail", "cli", "web", "worker"},
+    "use cases": {"sending", "outbox", "state", "servers", "selfcheck"},
     "knowledge": {"diagnosis", "providers"},
     "protocol": {"smtp"},
-    "ground": {"config", "errors", "findings", "signals", "i18n", "secret", "permissions", "mailbox", "safe_text"},
+    "ground": {"config", "errors", "findings", "signals", "i18n", "secret", "permissions", "policy"}
+    | {"declared", "mailbox", "safe_text"},
 }
 HEIGHT = {room: -level for level, rooms in enumerate(STOREYS.values()) for room in rooms}
 

@@ -481,8 +481,10 @@ def test_a_test_that_sends(host: Host, mailbox: Mailbox) -> None:
     found = answer(host, "test", "Shop", "--to", "Ann <ann@example.test>")
     assert found["passed"] is True
     assert found["diagnosis"] is None
-    assert {step["state"] for step in found["steps"]} == {"ok"}
-    assert found["steps"][-1]["stage"] == "data"
+    *steps, last = found["steps"]
+    assert {step["state"] for step in steps} == {"ok"}
+    assert steps[-1]["stage"] == "data"
+    assert (last["stage"], last["state"]) == ("arrival", "waiting")
     assert mailbox.letters[0].recipients == ["ann@example.test"]
 
 
@@ -500,6 +502,21 @@ def test_a_test_that_fails(host: Host, mailbox: Mailbox) -> None:
     assert (found["passed"], found["diagnosis"]["transient"]) == (False, False)
     failed = [step for step in found["steps"] if step["state"] == "failed"]
     assert [step["stage"] for step in failed] == ["auth"]
+
+
+def test_a_failed_test_tells_programs_what_mends_it(host: Host, mailbox: Mailbox) -> None:
+    """The correction stands in the JSON, ready for ``flask smtp edit``."""
+    add(host, server_fields(mailbox, security="ssl"))
+    assert answer(host, "test", "Shop", code=1)["diagnosis"]["correction"] == {"security": "starttls"}
+
+
+def test_a_draft(host: Host) -> None:
+    """It is listed as one, and enabling it ends that."""
+    fields = ("--name", "Later", "--host", "smtp.example.com", "--address", "a@example.com", "--draft")
+    assert answer(host, "add", *fields)["server"]["draft"] is True
+    assert "Draft" in run(host, "list").output
+    edited = answer(host, "edit", "Later", "--enabled")["server"]
+    assert (edited["draft"], edited["enabled"]) == (False, True)
 
 
 def test_a_test_shows_its_steps_as_they_happen(ca_file: Path, mailbox: Mailbox) -> None:

@@ -195,6 +195,27 @@ def test_a_client_certificate_that_ends(host: Host, ca: trustme.CA, days_before:
     assert not expected or f"Plain ({end.date().isoformat()})" in found["certificates.expiring"].text
 
 
+@pytest.mark.parametrize(
+    ("trusted", "days_before", "expected"),
+    [
+        (False, 8, {}),
+        (False, 6, {"certificates.expiring": "warning"}),
+        (True, 31, {}),
+        (True, 29, {"certificates.expiring": "warning"}),
+        (True, 0, {"certificates.expiring": "error"}),
+    ],
+)
+def test_a_servers_certificate_that_ends(host: Host, trusted: bool, days_before: int, expected: dict[str, str]) -> None:
+    """An authority's is mostly renewed by a machine; one that is trusted by its fingerprint must be by a person."""
+    end = (datetime.now(UTC) + timedelta(days=90)).replace(microsecond=0)
+    server = add(host, **plain_fields(certificate_fingerprint="ab" * 32 if trusted else ""))
+    with host.app.app_context():
+        host.state.store.record_test(host.state.store.get(server), True, "", certificate_expires_at=end)
+    found = checks_of(host, now=end - timedelta(days=days_before))
+    assert states_of(found) == expected
+    assert not expected or f"Plain ({end.date().isoformat()})" in found["certificates.expiring"].text
+
+
 def test_a_client_certificate_that_was_damaged(host: Host, ca: trustme.CA) -> None:
     """A row changed behind our back is an error, not a traceback."""
     pair = ca.issue_cert("client.example.test")

@@ -13,7 +13,7 @@ from ..errors import InvalidServer
 from ..i18n import gettext as _
 from ..secret import Secret
 from ..servers.destination import AUTOMATIC
-from ..servers.profile import SenderPolicy
+from ..servers.profile import ForeignSender, SenderPolicy
 from ..smtp.auth import PASSWORD_MECHANISMS
 from ..smtp.endpoint import Security
 
@@ -33,12 +33,16 @@ _PLAIN = (
     "sender_name",
     "sender_format",
     "sender_policy",
+    "foreign_sender",
+    "allowed_senders",
     "reply_to",
     "timeout_seconds",
     "max_connections",
     "pipelining",
+    "certificate_fingerprint",
     "provider",
     "enabled",
+    "draft",
     "is_default",
     "position",
 )
@@ -56,6 +60,13 @@ _OPTIONS = (
     click.option("--sender-name", help="Display name of the sending address."),
     click.option("--sender-format", help="How the display name is made, such as '{user} via {app}'."),
     click.option("--sender-policy", help=f"What happens to another sender: {', '.join(SenderPolicy)}."),
+    click.option(
+        "--foreign-sender",
+        help=f"What happens to a sender that is neither its own nor allowed: {', '.join(ForeignSender)}.",
+    ),
+    click.option(
+        "--allowed-senders", metavar="LIST", help="Addresses and domains it may also send for, with commas between."
+    ),
     click.option("--reply-to", help="Address for replies."),
     click.option("--timeout-seconds", help="Limit for connecting and for each reply."),
     click.option("--max-connections", help="Most connections at once from each process; 0 for the app's usual number."),
@@ -63,11 +74,15 @@ _OPTIONS = (
         "--pipelining/--no-pipelining", "pipelining", default=None, help="Send several commands at once if offered."
     ),
     click.option("--ca-certificate", metavar="@FILE", help="PEM file of authorities to trust for it; '' removes it."),
+    click.option(
+        "--certificate-fingerprint", metavar="SHA256", help="The one certificate to trust for it; '' removes it."
+    ),
     click.option("--client-certificate", metavar="@FILE", help="PEM file of the client certificate; '' removes it."),
     click.option("--client-key", metavar="@FILE", help="PEM file of the client certificate's key."),
     click.option("--no-client-key", is_flag=True, help="Remove the stored client key."),
     click.option("--provider", help="Id of the preset that it belongs to."),
     click.option("--enabled/--paused", "enabled", default=None, help="Use it, or keep it without using it."),
+    click.option("--draft", is_flag=True, default=None, help="Keep it as a draft, which sends nothing until enabled."),
     click.option("--default/--not-default", "is_default", default=None, help="Whether it sends what no other is for."),
     click.option("--position", help="Place in the list, from 0."),
     click.option("--password", "ask", is_flag=True, help="Ask for the password without showing it."),

@@ -87,7 +87,7 @@ def check(*, as_json: bool) -> None:
     """Tell which key sealed each stored secret, and which of them cannot be read."""
     state = state_of()
     newest = state.keyring.current_key_id
-    found = [sealed for profile in state.store.servers() for sealed in _secrets_of(state, profile, newest)]
+    found = [sealed for profile in state.store.every_server() for sealed in _secrets_of(state, profile, newest)]
     unreadable = [sealed for sealed in found if sealed.problem]
     if as_json:
         say_json(

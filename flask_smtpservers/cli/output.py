@@ -11,8 +11,8 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 import click
 from flask.cli import with_appcontext
 
-from ..errors import InvalidServer, MessageRefused, SendError, ServerNotFound, SMTPServersError
-from ..findings import Diagnosis
+from ..errors import InvalidServer, MessageRefused, SendError, ServerLocked, ServerNotFound, SMTPServersError
+from ..findings import Diagnosis, SeenCertificate
 from ..i18n import gettext as _
 
 P = ParamSpec("P")
@@ -72,9 +72,40 @@ def diagnosis_lines(diagnosis: Diagnosis) -> list[str]:
     if diagnosis.steps:
         lines.append(_("Do this:"))
         lines.extend(f"  {number}. {step}" for number, step in enumerate(diagnosis.steps, 1))
+    if diagnosis.certificate is not None:
+        lines.extend(_certificate_lines(diagnosis.certificate))
     if diagnosis.link:
         lines.append(_("More about it: %(address)s", address=diagnosis.link))
     return lines
+
+
+def _certificate_lines(certificate: SeenCertificate) -> list[str]:
+    names = ", ".join(certificate.names[:5])
+    dates = {"first": certificate.not_before.date().isoformat(), "last": certificate.not_after.date().isoformat()}
+    return [
+        _("The certificate of the server:"),
+        _("  Made out to: %(subject)s (%(names)s)", subject=certificate.subject, names=names),
+        _("  Issued by: %(issuer)s", issuer=certificate.issuer),
+        _("  Valid: from %(first)s to %(last)s", **dates),
+        _("  Fingerprint: %(fingerprint)s", fingerprint=certificate.fingerprint),
+        *([_("  Trusted until now: %(fingerprint)s", fingerprint=certificate.trusted)] if certificate.trusted else []),
+        _("To trust it, once whoever runs the server has read the same fingerprint to you:"),
+        f"  flask smtp edit NAME_OR_ID --certificate-fingerprint {certificate.fingerprint} --password",
+    ]
+
+
+def _certificate_json(certificate: SeenCertificate | None) -> dict[str, Any] | None:
+    if certificate is None:
+        return None
+    return {
+        "fingerprint": certificate.fingerprint,
+        "trusted": certificate.trusted,
+        "subject": certificate.subject,
+        "names": list(certificate.names),
+        "issuer": certificate.issuer,
+        "not_before": stamp(certificate.not_before),
+        "not_after": stamp(certificate.not_after),
+    }
 
 
 def diagnosis_json(diagnosis: Diagnosis | None) -> dict[str, Any] | None:
@@ -91,6 +122,8 @@ def diagnosis_json(diagnosis: Diagnosis | None) -> dict[str, Any] | None:
         "mender": diagnosis.mender.value,
         "said": diagnosis.said,
         "link": diagnosis.link,
+        "certificate": _certificate_json(diagnosis.certificate),
+        "correction": dict(diagnosis.correction),
     }
 
 
@@ -133,7 +166,8 @@ def _report(error: SMTPServersError, *, as_json: bool) -> NoReturn:
         complain(str(error))
         for line in diagnosis_lines(diagnosis) if diagnosis else ():
             complain(line)
-    raise click.exceptions.Exit(INVALID if isinstance(error, ServerNotFound | MessageRefused) else FAILED)
+    invalid = isinstance(error, ServerNotFound | ServerLocked | MessageRefused)
+    raise click.exceptions.Exit(INVALID if invalid else FAILED)
 
 
 def _reply_of(error: SMTPServersError) -> dict[str, Any]:

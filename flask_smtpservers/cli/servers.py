@@ -13,6 +13,7 @@ from flask import current_app
 from .. import mail as hook
 from ..errors import MessageRefused, PasswordRequired
 from ..i18n import gettext as _
+from ..permissions import APP, Scope
 from ..sending.builtin import BuiltIn
 from ..sending.routing import BUILT_IN
 from ..sending.sender import read_sender
@@ -23,17 +24,19 @@ from ..state import state_of
 from ..web import presenting
 from .fields import CarefulCommand, field_options, fields_of
 from .output import EXIT_CODES, FAILED, complain, json_option, refuse_fields, reporting, say, say_json, stamp, table
+from .scopes import scope_options
 
 
 @click.command("list", epilog=EXIT_CODES)
+@scope_options
 @json_option
 @reporting
-def list_servers(*, as_json: bool) -> None:
+def list_servers(*, scope: Scope, as_json: bool) -> None:
     """Show the servers, in their order."""
     state = state_of()
-    profiles = state.store.servers()
-    sending = state.store.sending_enabled()
-    own = _builtin()
+    profiles = state.store.servers(scope=scope)
+    sending = state.store.sending_enabled(scope=scope)
+    own = _builtin() if scope == APP else None
     if as_json:
         say_json(
             {
@@ -44,9 +47,10 @@ def list_servers(*, as_json: bool) -> None:
         )
         return
     titles = (_("Name"), _("Server"), _("Security"), _("User name"), _("From"), _("State"), _("Default"))
-    rows = [_row(profile) for profile in profiles]
+    waiting = state.store.waiting_ids(scope=scope)
+    rows = [_row(profile, waits=profile.public_id in waiting) for profile in profiles]
     if own is not None:
-        stands_in = not any(profile.is_default and profile.enabled for profile in profiles)
+        stands_in = not any(profile.is_default and profile.usable for profile in profiles)
         rows.append(_builtin_row(own, is_default=stands_in))
     for line in table(titles, rows):
         say(line)
@@ -54,14 +58,17 @@ def list_servers(*, as_json: bool) -> None:
         say(_("Sending is switched off: no mail leaves this app."))
 
 
-def _row(profile: ServerProfile) -> tuple[str, ...]:
+def _row(profile: ServerProfile, *, waits: bool) -> tuple[str, ...]:
+    state = presenting.badge(profile, now=datetime.now(UTC)).text
+    if profile.origin:
+        state = _("%(state)s (read-only)", state=state)
     return (
         profile.name,
         presenting.place_of(profile.host, profile.port),
         profile.security.value,
         profile.username,
         format_mailbox(profile.sender_name, profile.address),
-        presenting.badge(profile, now=datetime.now(UTC)).text,
+        _("%(state)s; change waiting", state=state) if waits else state,
         _("yes") if profile.is_default else "",
     )
 
@@ -113,6 +120,9 @@ def server_json(profile: ServerProfile) -> dict[str, Any]:
     password = profile.password
     return {
         "id": profile.public_id,
+        "origin": profile.origin,
+        "tenant": profile.tenant,
+        "owner": profile.owner,
         "name": profile.name,
         "host": profile.host,
         "port": profile.port,
@@ -126,36 +136,49 @@ def server_json(profile: ServerProfile) -> dict[str, Any]:
         "sender_name": profile.sender_name,
         "sender_format": profile.sender_format,
         "sender_policy": profile.sender_policy.value,
+        "foreign_sender": profile.foreign_sender.value,
+        "allowed_senders": list(profile.allowed_senders),
         "reply_to": profile.reply_to,
         "timeout_seconds": profile.timeout_seconds,
         "max_connections": profile.max_connections,
         "pipelining": profile.pipelining,
         "ca_certificate": profile.ca_certificate,
+        "certificate_fingerprint": profile.certificate_fingerprint,
         "client_certificate": profile.client_certificate,
         "has_client_key": profile.client_key is not None,
         "provider": profile.provider,
         "enabled": profile.enabled,
+        "draft": profile.draft,
         "is_default": profile.is_default,
         "position": profile.position,
         "version": profile.version,
+        "certificate_expires_at": stamp(profile.certificate_expires_at),
         "tested_at": stamp(profile.tested_at),
         "test_passed": profile.test_passed,
         "test_title": profile.test_title,
+        "tested_by": profile.tested_by,
+        "retest_since": stamp(profile.retest_since),
+        "arrived_at": stamp(profile.arrived_at),
+        "failing_since": stamp(profile.failing_since),
+        "suspended_at": stamp(profile.suspended_at),
+        "suspended_reason": profile.suspended_reason,
+        "address_verified_at": stamp(profile.address_verified_at),
     }
 
 
 @click.command("add", cls=CarefulCommand, epilog=EXIT_CODES)
 @field_options
+@scope_options
 @json_option
 @reporting
-def add_server(*, as_json: bool, **options: Any) -> None:
+def add_server(*, scope: Scope, as_json: bool, **options: Any) -> None:
     """Add a server.
 
     The password is asked for (--password), read from standard input (--password-stdin), or taken from an environment
     variable each time it is needed (--password-env). It is never an option's value: the shell's history would keep it.
     """
     store = state_of().store
-    saved = store.add(fields_of(options), operator=_by_reference(options))
+    saved = store.add(fields_of(options), scope=scope, operator=_by_reference(options))
     store.commit()
     _tell(saved, _("“%(name)s” was added.", name=saved.profile.name), options, as_json=as_json)
 
@@ -163,21 +186,23 @@ def add_server(*, as_json: bool, **options: Any) -> None:
 @click.command("edit", cls=CarefulCommand, epilog=EXIT_CODES)
 @click.argument("server", metavar="NAME_OR_ID")
 @field_options
+@scope_options
 @json_option
 @reporting
-def edit_server(server: str, *, as_json: bool, **options: Any) -> None:
+def edit_server(server: str, *, scope: Scope, as_json: bool, **options: Any) -> None:
     """Change the given fields of a server; those not given stay.
 
-    Whoever changes host, port, security, user name, sign-in method or CA certificate must give the password again, so
-    that no stored password goes to another place.
+    Whoever changes host, port, security, user name, sign-in method, CA certificate or fingerprint must give the
+    password again, so that no stored password goes to another place.
     """
     store = state_of().store
-    profile = store.find(server)
+    profile = store.find(server, scope=scope)
     fields = fields_of(options)
     if not fields:
         raise click.UsageError(_("Nothing to change: give at least one option."))
     try:
-        saved = store.edit(profile.public_id, fields, version=profile.version, operator=_by_reference(options))
+        by_reference = _by_reference(options)
+        saved = store.edit(profile.public_id, fields, version=profile.version, scope=scope, operator=by_reference)
     except PasswordRequired as error:
         hint = _("Give it with --password, --password-stdin or --password-env NAME.")
         refuse_fields({**error.fields, "password": (*error.fields.get("password", ()), hint)}, as_json=as_json)
@@ -188,12 +213,13 @@ def edit_server(server: str, *, as_json: bool, **options: Any) -> None:
 @click.command("remove", epilog=EXIT_CODES)
 @click.argument("server", metavar="NAME_OR_ID")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@scope_options
 @json_option
 @reporting
-def remove_server(server: str, *, yes: bool, as_json: bool) -> None:
+def remove_server(server: str, *, yes: bool, scope: Scope, as_json: bool) -> None:
     """Remove a server with its secrets."""
     store = state_of().store
-    profile = store.find(server)
+    profile = store.find(server, scope=scope)
     if not yes:
         if as_json:
             raise click.UsageError(_("With --json nothing is asked: say --yes as well."))
@@ -202,7 +228,7 @@ def remove_server(server: str, *, yes: bool, as_json: bool) -> None:
         if not click.confirm(_("Remove “%(name)s” with its password?", name=profile.name)):
             complain(_("Nothing was removed."))
             raise click.exceptions.Exit(FAILED)
-    store.remove(profile.public_id)
+    store.remove(profile.public_id, scope=scope)
     store.commit()
     if as_json:
         say_json({"removed": {"id": profile.public_id, "name": profile.name}})
@@ -211,7 +237,7 @@ def remove_server(server: str, *, yes: bool, as_json: bool) -> None:
 
 
 def _others(profile: ServerProfile) -> list[ServerProfile]:
-    return [one for one in state_of().store.servers() if one.public_id != profile.public_id]
+    return [one for one in state_of().store.servers(scope=profile.scope) if one.public_id != profile.public_id]
 
 
 def _by_reference(options: Mapping[str, Any]) -> bool:

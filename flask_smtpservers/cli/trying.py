@@ -11,6 +11,9 @@ from .. import mail as hook
 from ..errors import InvalidServer
 from ..findings import Step
 from ..i18n import gettext as _
+from ..permissions import Scope
+from ..sending.arrival import await_arrival
+from ..sending.choice import saying
 from ..sending.delivery import Delivery, Outcome, RecipientOutcome
 from ..sending.trial import try_server
 from ..servers.mailboxes import check_address, split_mailbox
@@ -27,32 +30,44 @@ from .output import (
     say,
     say_json,
 )
+from .scopes import scope_options
+
+#: What the list of servers names as the one who tested.
+_ACTOR = "flask smtp test"
 
 
 @click.command("test", epilog=EXIT_CODES)
 @click.argument("server", metavar="NAME_OR_ID")
 @click.option("--to", metavar="ADDRESS", help="Send a test message there; without it nothing is sent.")
+@scope_options
 @json_option
 @reporting
-def test_server(server: str, *, to: str | None, as_json: bool) -> None:
+def test_server(server: str, *, to: str | None, scope: Scope, as_json: bool) -> None:
     """Test a server step by step.
 
     Each step is shown as it ends: find the server, reach it, encrypt, sign in … With --to a test message is sent.
     """
     state = state_of()
-    profile = state.store.find(server)
+    profile = state.store.find(server, scope=scope)
     recipient = _recipient(to)
-    run = Run(try_server(state, profile, recipient=recipient), profile.host, profile.username, recipient)
-    for number, shown in enumerate(run, 1):
-        if not as_json:
-            say(_step_line(number, shown))
+    awaited = await_arrival(state, profile, name=profile.name, recipient=recipient, actor=_ACTOR)
+    steps = try_server(state, profile, recipient=recipient, operator=True, awaited=awaited, actor=_ACTOR)
+    run = Run(steps, profile.host, profile.username, recipient)
+    show_run(run, quiet=as_json)
     state.store.commit()
     if as_json:
-        say_json(_run_json(profile, run))
-    else:
-        _tell_result(run)
+        say_json(run_json(profile, run))
     if not run.result.passed:
         raise click.exceptions.Exit(FAILED)
+
+
+def show_run(run: Run, *, quiet: bool) -> None:
+    """Carry a run out and print each step as it ends, and the result."""
+    for number, shown in enumerate(run, 1):
+        if not quiet:
+            say(_step_line(number, shown))
+    if not quiet:
+        _tell_result(run)
 
 
 def _recipient(text: str | None) -> str:
@@ -86,7 +101,8 @@ def _tell_result(run: Run) -> None:
         say(result.who)
 
 
-def _run_json(profile: ServerProfile, run: Run) -> dict[str, Any]:
+def run_json(profile: ServerProfile, run: Run) -> dict[str, Any]:
+    """Return a run as plain values."""
     result = run.result
     return {
         "server": {"id": profile.public_id, "name": profile.name},
@@ -114,10 +130,20 @@ def _step_json(step: Step) -> dict[str, Any]:
 @click.option("--body", help="Text of the mail.")
 @click.option("--using", metavar="NAME", help="Send through this server instead of the one that would be chosen.")
 @click.option("--from", "sender", metavar="ADDRESS", help="Sender; without it the server's sending address.")
+@click.option("--kind", metavar="ID", help="Kind of mail, one of SMTPSERVERS_KINDS.")
+@click.option("--owner", metavar="ID", help="The user whose mail it is.")
+@click.option("--tenant", metavar="ID", help="The tenant whose mail it is.")
 @json_option
 @reporting
 def send(
-    *, to: tuple[str, ...], subject: str | None, body: str | None, using: str | None, sender: str | None, as_json: bool
+    *,
+    to: tuple[str, ...],
+    subject: str | None,
+    body: str | None,
+    using: str | None,
+    sender: str | None,
+    as_json: bool,
+    **whose: str | None,
 ) -> None:
     """Send a real mail, the way the app's mail goes.
 
@@ -131,7 +157,7 @@ def send(
         body=body or _("This message was sent with `flask smtp send`."),
         sender=sender,
     )
-    delivery = hook.deliver(message, using=using)
+    delivery = hook.deliver(message, saying(name=using, **whose))
     if as_json:
         say_json(_delivery_json(delivery))
     else:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 
 from ..i18n import gettext as _
-from ..providers.catalog import provider_of_host, suggest_host
 from ..providers.provider import UsernameRule
 from ..secret import Secret
 from ..smtp.endpoint import Security
@@ -26,7 +25,7 @@ def advise(work: Cleaning) -> None:
 
 
 def _host(work: Cleaning) -> Iterator[FieldWarning]:
-    better = suggest_host(work.values["host"])
+    better = work.rules.catalog.suggest_host(work.values["host"])
     if better is not None:
         yield FieldWarning("host", _("Did you mean %(host)s?", host=better), {"host": better})
 
@@ -52,7 +51,7 @@ def _login(work: Cleaning) -> Iterator[FieldWarning]:
     if password is None and not keeps_password(work):
         yield FieldWarning("password", _("Without a password nobody can sign in with this user name."))
     address = work.values["address"]
-    provider = provider_of_host(host, address)
+    provider = work.rules.catalog.provider_of_host(host, address)
     if provider is not None and provider.username is UsernameRule.EMAIL and "@" not in username:
         text = _("%(provider)s usually needs the whole mail address as user name.", provider=provider.name)
         yield FieldWarning("username", text, {"username": address})

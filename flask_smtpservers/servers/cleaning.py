@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from ..config import Settings
 from ..i18n import N_
 from ..i18n import gettext as _
+from ..providers.catalog import Catalog, packaged
 from ..safe_text import BLANKS, has_controls
 from ..smtp.guard import Guard
 from ..smtp.hostname import host_error
@@ -50,22 +51,34 @@ class FieldRules:
     :param allow_plaintext_auth: whether the operator lets a password travel without TLS.
     :param operator: whether the fields come from config or the command line, where ``env:NAME`` is a reference.
     :param host_error: says why a text is no host name; None if it is one.
+    :param catalog: the providers that the app knows.
     :param clock: the time now, in UTC.
     """
 
     allow_plaintext_auth: bool = False
     operator: bool = False
     host_error: Callable[[str], str | None] = host_error
+    catalog: Catalog = dataclasses.field(default_factory=packaged)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     @classmethod
     def of(
-        cls, settings: Settings, *, operator: bool = False, clock: Callable[[], datetime] | None = None
+        cls,
+        settings: Settings,
+        catalog: Catalog | None = None,
+        *,
+        operator: bool = False,
+        clock: Callable[[], datetime] | None = None,
     ) -> FieldRules:
         """Take the rules from the operator's settings."""
         guard = Guard(settings.allowed_networks, settings.allowed_hosts)
         error = partial(host_error, allowed_hosts=guard.allowed_hosts, allow_localhost=guard.allows_loopback)
-        rules = cls(allow_plaintext_auth=settings.allow_plaintext_auth, operator=operator, host_error=error)
+        rules = cls(
+            allow_plaintext_auth=settings.allow_plaintext_auth,
+            operator=operator,
+            host_error=error,
+            catalog=catalog or packaged(),
+        )
         return rules if clock is None else dataclasses.replace(rules, clock=clock)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import InvalidRequestError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, InvalidRequestError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from ..errors import StoreUnavailable
@@ -80,6 +80,22 @@ class Connections:
                     with _savepoint(bind) if bind.in_transaction() else bind.begin():
                         yield bind
 
+    @contextmanager
+    def joining(self) -> Iterator[Connection]:
+        """Lend the connection of the host's session for one change that becomes lasting with the host's next commit.
+
+        If the session has no transaction yet, this begins it. Nothing of the host is flushed.
+
+        :raises StoreUnavailable: the database failed; nothing was written.
+        """
+        with _translated(_("The database failed, so nothing was written. Try again.")):
+            session = self._session()
+            bind = self._bind(session)
+            with self._doubting(bind):
+                connection = session.connection(bind_arguments={"bind": bind})
+                with _savepoint(connection):
+                    yield connection
+
     def commit(self) -> None:
         """Commit the host's session if a write of ours is part of its open transaction.
 
@@ -101,6 +117,8 @@ class Connections:
         """After a failure, do not take for granted any longer that the tables are complete."""
         try:
             yield
+        except IntegrityError:
+            raise  # the table that says so is there
         except SQLAlchemyError:
             self._tables.complete.discard(bind.engine)
             raise

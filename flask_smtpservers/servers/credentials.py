@@ -10,11 +10,13 @@ from ..safe_text import BLANKS, has_controls
 from ..secret import Secret
 from ..smtp.certificates import check_key_pair, check_pem_bundle
 from ..smtp.endpoint import Security
+from ..smtp.pinning import canonical_fingerprint
 from .cleaning import Cleaning, FieldWarning
 from .profile import DESTINATION_FIELDS, ServerProfile, StoredSecret
 
 PASSWORD_LENGTH = 4096
 PEM_LENGTH = 256 * 1024
+FINGERPRINT_LENGTH = 200
 EXPIRES_SOON = timedelta(days=30)
 
 _REFERENCE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]{0,254})")
@@ -64,10 +66,13 @@ def _consistent(work: Cleaning, username: str) -> bool:
     if changed == ["auth_mechanism"]:
         work.error("password", _("The password would go out in another way than before, so it must be entered again."))
         return True
+    if changed == ["certificate_fingerprint"]:
+        work.error("password", _("It would be sent to another certificate than before, so it must be entered again."))
+        return True
     if changed:
         work.error("password", _("The password would go to another place than before, so it must be entered again."))
         return True
-    removed = work.base is not None and "password" in work.fields and work.fields["password"] is None
+    removed = "password" in work.fields and work.fields["password"] is None
     if not kept and work.values.get("password") is None and not removed:
         work.error("password", _("Enter the password for this user name, or leave both empty."))
     return False
@@ -151,10 +156,37 @@ def _certificates(work: Cleaning) -> None:
             except ValueError as error:
                 work.error("ca_certificate", str(error))
         work.values["ca_certificate"] = authority
+    _fingerprint(work)
     certificate = _pem(work, "client_certificate")
     if certificate is not None:
         work.values["client_certificate"] = certificate
         _client_key(work, certificate)
+
+
+def _fingerprint(work: Cleaning) -> None:
+    given = work.fields.get("certificate_fingerprint", work.kept("certificate_fingerprint", "")) or ""
+    if not isinstance(given, str):
+        work.error("certificate_fingerprint", _("This must be a text."))
+        return
+    try:
+        fingerprint = canonical_fingerprint(given[:FINGERPRINT_LENGTH]) if given.strip(BLANKS) else ""
+    except ValueError as error:
+        work.error("certificate_fingerprint", str(error))
+        return
+    host, address = work.values.get("host", ""), work.values.get("address", "")
+    owner = work.rules.catalog.provider_of_host(host, address)
+    same = work.base is not None and (work.base.host, work.base.certificate_fingerprint) == (host, fingerprint)
+    if fingerprint and not same and owner is not None and owner.is_public:
+        work.error(
+            "certificate_fingerprint",
+            _(
+                "%(provider)s shows certificates that everybody trusts, so none of its own is trusted here: another "
+                "one would be somebody else's.",
+                provider=owner.name,
+            ),
+        )
+        return
+    work.values["certificate_fingerprint"] = fingerprint
 
 
 def _pem(work: Cleaning, name: str) -> str | None:

@@ -23,6 +23,7 @@ def endpoint_from(
         timeout_seconds=profile.timeout_seconds,
         pipelining=profile.pipelining,
         ca_certificate=profile.ca_certificate or None,
+        certificate_fingerprint=profile.certificate_fingerprint,
         ca_file=settings.ca_file,
         client_certificate=profile.client_certificate or None,
         client_key=client_key,

@@ -16,6 +16,7 @@ from .credentials import clean_credentials
 from .destination import clean_destination
 from .mailboxes import check_address, split_mailbox
 from .profile import FIELDS, SenderPolicy, ServerProfile
+from .senders import clean_senders
 
 __all__ = ["ALIASES", "Cleaned", "FieldRules", "FieldWarning", "clean", "name_key"]
 
@@ -29,7 +30,7 @@ ADDRESS_LENGTH = 1000
 TIMEOUT_SECONDS = (1.0, 120.0)
 MOST_CONNECTIONS = 100
 
-_TOKENS = frozenset({"{name}", "{address}", "{user}", "{app}"})
+_TOKENS = frozenset({"{name}", "{address}", "{user}", "{app}", "{tenant}"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ def clean(fields: Mapping[str, Any], *, base: ServerProfile | None, rules: Field
     _sender(work)
     _sender_format(work)
     _reply_to(work)
+    clean_senders(work)
     _choices(work)
     proposed = _name(work)
     password_required = clean_credentials(work)
@@ -139,7 +141,7 @@ def _sender_format(work: Cleaning) -> None:
         return
     without_tokens = re.sub(r"\{[a-z]+\}", lambda token: "" if token[0] in _TOKENS else token[0], template)
     if "{" in without_tokens or "}" in without_tokens:
-        work.error("sender_format", _("Only {name}, {address}, {user} and {app} can stand in braces."))
+        work.error("sender_format", _("Only {name}, {address}, {user}, {app} and {tenant} can stand in braces."))
     if has_bidi_controls(template):
         work.error("sender_format", _("This must not hold signs that turn the direction of writing."))
     work.values["sender_format"] = template or "{name}"
@@ -157,11 +159,23 @@ def _choices(work: Cleaning) -> None:
     for name, default in (("enabled", True), ("is_default", False), ("pipelining", True)):
         chosen = work.flag(name)
         work.values[name] = work.kept(name, default) if chosen is None else chosen
+    _draft(work)
     provider = work.text("provider", "", 64) or ""
     if provider and re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", provider) is None:
         work.error("provider", _("This is not the id of a provider."))
     work.values["provider"] = provider
     _position(work)
+
+
+def _draft(work: Cleaning) -> None:
+    """Read whether it is a draft: one never sends, and whatever enables it makes it an ordinary server."""
+    chosen = work.flag("draft")
+    if chosen and work.flag("enabled"):
+        work.error("draft", _("A draft does not send: choose either “draft” or “enabled”."))
+    elif chosen:
+        work.values["enabled"] = False
+    stays = work.kept("draft", default=False) and not work.values["enabled"]
+    work.values["draft"] = stays if chosen is None else chosen
 
 
 def _timeout(work: Cleaning) -> None:

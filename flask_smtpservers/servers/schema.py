@@ -63,12 +63,16 @@ class Schema:
             if column.name not in found[table.name]
         ]
 
-    def readable(self, connection: Connection) -> frozenset[str] | None:
-        """Tell which columns of the servers can be read; None if there is no use in reading. Complains once."""
+    def known(self) -> Mapping[str, frozenset[str]]:
+        """Tell which columns there are, by the name of the table, where nothing is missing."""
+        return {table.name: frozenset(column.name for column in table.columns) for table in self._tables}
+
+    def readable(self, connection: Connection) -> Mapping[str, frozenset[str]] | None:
+        """Tell which columns can be read, by the name of the table; None if there is no use in it. Complains once."""
         found = self.columns(connection)
         servers, options = found[self._tables.server.name], found[self._tables.option.name]
         if self.known_complete(connection):
-            return servers
+            return found
         usable = servers >= ESSENTIAL and bool(options)
         if connection.engine not in self._complained:
             self._complained.add(connection.engine)
@@ -78,7 +82,7 @@ class Schema:
                 "older than this program" if servers else "missing",
                 "new columns have their defaults." if usable else "mail goes through the app's own MAIL_* settings.",
             )
-        return servers if usable else None
+        return found if usable else None
 
     def require(self, connection: Connection) -> None:
         """Refuse to write before the tables are as this program needs them.

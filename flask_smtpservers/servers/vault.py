@@ -104,6 +104,7 @@ def _password_context(profile: ServerProfile, *, reference: bool = False) -> tup
         _digest(profile.ca_certificate),
         # Only where one is named: what was sealed before there was such a field still opens.
         *([profile.auth_mechanism] if profile.auth_mechanism else []),
+        *([f"certificate:{profile.certificate_fingerprint}"] if profile.certificate_fingerprint else []),
     )
 
 

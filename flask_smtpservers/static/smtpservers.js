@@ -40,6 +40,7 @@
     }
     const ssl = fresh.getElementById("smtp-ssl");
     const encryption = fresh.getElementById("smtp-encryption");
+    if (field(form, "ssl").checked !== before.ssl || field(form, "encryption").value !== before.encryption) return;
     if (ssl) Object.assign(field(form, "ssl"), { checked: ssl.checked, disabled: ssl.disabled });
     if (encryption) field(form, "encryption").value = encryption.value;
   }
@@ -59,7 +60,7 @@
         const mine = ++turn;
         try {
           const fresh = await ask(form, "look");
-          if (mine !== turn) return;
+          if (mine !== turn || !form.isConnected) return;
           refresh(fresh);
           if (fresh.querySelector("#smtp-server-fold .smtp-caution")) document.getElementById("smtp-server-fold").open = true;
         } catch {
@@ -70,10 +71,11 @@
 
     async function fill(nativeButton, fold) {
       const mine = ++choice;
-      const before = Object.fromEntries(FILLED.map((name) => [name, field(form, name).value]));
+      const before = Object.fromEntries([...FILLED, "encryption"].map((name) => [name, field(form, name).value]));
+      before.ssl = field(form, "ssl").checked;
       try {
         const fresh = await ask(form, "fill");
-        if (mine !== choice) return;
+        if (mine !== choice || !form.isConnected) return;
         turn += 1; // what was looked at before the choice is out of date
         copyFields(fresh, form, before);
         refresh(fresh);
@@ -99,7 +101,8 @@
     form.addEventListener("change", ({ target }) => {
       if (target.name === "ssl" || target.name === "encryption") followEncryption();
       if (target.name === "provider" || target.name === "region") fill(form.querySelector('[name="fill"]'), target.name === "provider");
-      else if (["ssl", "encryption", "host", "port", "username", "send_as", "sender_format"].includes(target.name)) look();
+      else if (["ssl", "encryption", "host", "port", "username", "send_as", "sender_format", "reply_to"].includes(target.name)) look();
+      else if (["sender_policy", "allowed_senders", "foreign_sender"].includes(target.name)) look();
     });
     form.addEventListener("input", ({ target }) => {
       if (target.name === "port") {
@@ -137,13 +140,13 @@
     const place = document.getElementById("smtp-preview");
     if (!place) return;
     const { name, address } = mailbox(field(form, "send_as").value);
-    const values = { name, address, user: place.dataset.user, app: place.dataset.app };
-    const format = field(form, "sender_format").value.trim() || "{name}";
-    const shown = format.includes("{user}") && !values.user
+    const values = { name, address, user: place.dataset.user, app: place.dataset.app, tenant: place.dataset.tenant };
+    const format = field(form, "sender_format")?.value.trim() || "{name}";
+    const shown = ["user", "tenant"].some((token) => format.includes(`{${token}}`) && !values[token])
       ? name || values.app
-      : format.replace(/\{(name|address|user|app)\}/g, (_all, token) => values[token]).trim();
+      : format.replace(/\{(name|address|user|app|tenant)\}/g, (_all, token) => values[token]).trim();
     const none = place.dataset.none;
-    const reply = field(form, "reply_to").value.trim() || written(shown, address);
+    const reply = field(form, "reply_to")?.value.trim() || written(shown, address);
     const say = (key, text) => {
       for (const part of form.querySelectorAll(`[data-smtp-preview="${key}"]`)) part.textContent = text;
     };
@@ -202,12 +205,13 @@
 
   async function test(button) {
     const form = button.form;
-    const panel = document.querySelector(button.dataset.smtpTest);
+    const panel = button.closest(".smtp-panel") ?? document.querySelector(button.dataset.smtpTest);
     const data = new FormData(form);
+    if (button.name) data.set(button.name, button.value);
     data.set("fragment", "1");
     button.setAttribute("aria-disabled", "true");
     panel.hidden = false;
-    panel.replaceChildren();
+    for (const other of document.querySelectorAll(".smtp-panel")) other.replaceChildren();
     const status = panel.appendChild(document.createElement("p"));
     status.className = "smtp-sr";
     status.setAttribute("role", "status");
@@ -216,7 +220,7 @@
     try {
       const url = button.getAttribute("formaction") || form.getAttribute("action");
       const answer = await fetch(url, { method: "POST", body: data });
-      if (answer.status === 422) return replaceForm(form, parse(await answer.text()));
+      if (answer.status === 422) return replaceForm(form, parse(await answer.text()), button);
       if (!answer.headers.has("X-Smtpservers-Fragment")) return native(form, button);
       await stream(answer, panel, status, button);
     } catch {
@@ -241,9 +245,23 @@
     }
     const headline = panel.querySelector("[data-smtp-headline]");
     if (!headline) throw new Error("the stream ended early");
+    reached(document.querySelector(".smtp-moments li:last-child"));
+    takeOver(panel, button.form ?? document.getElementById(button.getAttribute("form")));
+    for (const copy of panel.querySelectorAll("[data-smtp-copy]")) copy.hidden = false;
+    watchArrival(panel);
     status.textContent = headline.textContent;
     if (document.activeElement === button || document.activeElement === document.body) headline.focus({ preventScroll: true });
     panel.scrollIntoView({ block: "nearest" });
+  }
+
+  /** The set-up from an address has come to its last moment. */
+  function reached(last) {
+    if (!last) return;
+    for (const moment of last.parentElement.children) {
+      moment.classList.toggle("smtp-past", moment !== last);
+      moment.removeAttribute("aria-current");
+    }
+    last.setAttribute("aria-current", "step");
   }
 
   /** Add to the panel what the parsed text has more than before. */
@@ -261,11 +279,22 @@
     return shown;
   }
 
-  /** The input was refused: take the form with the messages from the answer, and keep what was typed secretly. */
-  function replaceForm(form, fresh) {
+  /** A correction was applied and tested: put what it changed into the form. */
+  function takeOver(panel, form) {
+    for (const { dataset, value } of panel.querySelectorAll("[data-smtp-set]")) {
+      const control = field(form, dataset.smtpSet);
+      if (control?.type === "checkbox") control.checked = value === "1";
+      else if (control) control.value = value;
+    }
+    if (panel.querySelector("[data-smtp-set]")) field(form, "host").dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  /** The input was refused: take the form with the messages from the answer, and keep what was typed secretly.
+      After a correction the server alone knows which secrets may go along. */
+  function replaceForm(form, fresh, button) {
     const better = fresh.getElementById(form.id) || fresh.querySelector("form.smtp-form");
-    if (!better) return native(form, form.querySelector("[data-smtp-test]"));
-    for (const name of SECRETS) {
+    if (!better) return native(form, button);
+    for (const name of button.name === "fix" ? [] : SECRETS) {
       const [from, to] = [field(form, name), better.elements.namedItem(name)];
       if (from && to) to.value = from.value;
     }
@@ -275,8 +304,61 @@
   }
 
   function native(form, button) {
+    if (!button.isConnected) form.append(button); // it stood in a result that was taken away
     button.dataset.smtpNative = "1";
     form.requestSubmit(button);
+  }
+
+  async function copy(button) {
+    const report = document.querySelector(button.dataset.smtpCopy);
+    const status = button.parentElement.querySelector("[data-smtp-copied]");
+    try {
+      await navigator.clipboard.writeText(report.textContent);
+      button.textContent = status.textContent = button.dataset.done;
+    } catch {
+      getSelection().selectAllChildren(report); // no clipboard without https: the text is ready for Ctrl+C
+      report.focus();
+    }
+  }
+
+  // ---- "Arrived after 6 s": asked again and again while somebody looks at the page
+
+  function watchArrival(within) {
+    const place = within.querySelector("[data-smtp-arrival]");
+    if (!place?.dataset.smtpArrival) return;
+    const again = place.querySelector("[data-smtp-again]");
+    let asked = 0;
+    let timer = 0;
+    again.hidden = true;
+
+    async function look() {
+      clearTimeout(timer);
+      if (!place.isConnected || !place.dataset.smtpArrival || document.hidden) return;
+      asked += 1;
+      try {
+        const answer = await fetch(`${place.dataset.smtpArrival}?fragment=1`);
+        if (!answer.headers.has("X-Smtpservers-Fragment")) asked = Infinity; // signed out meanwhile, say
+        else if (arrived(place, parse(await answer.text()))) return;
+      } catch {
+        // the next one may get through
+      }
+      if (asked > 100) again.hidden = false;
+      else timer = setTimeout(look, asked < 30 ? 2000 : 10_000);
+    }
+
+    document.addEventListener("visibilitychange", look);
+    timer = setTimeout(look, 1000);
+  }
+
+  function arrived(place, fresh) {
+    const news = fresh.querySelector("[data-smtp-arrival]");
+    if (!news || news.dataset.smtpArrival) return false;
+    place.dataset.smtpArrival = "";
+    place.closest(".smtp-run").querySelector(".smtp-step-waiting")?.replaceWith(fresh.querySelector(".smtp-step"));
+    place.querySelector(".smtp-icon").replaceWith(news.querySelector(".smtp-icon"));
+    place.querySelector("[data-smtp-again]").remove();
+    place.querySelector("[role=status]").textContent = news.querySelector("[role=status]").textContent;
+    return true;
   }
 
   // ---- "Change password" in a dialog
@@ -359,12 +441,29 @@
     for (const menu of document.querySelectorAll("[data-smtp-menu][open]")) if (menu !== except) menu.open = false;
   }
 
+  // ---- a search takes a few seconds
+
+  document.addEventListener("submit", ({ target, submitter }) => {
+    if (!target.dataset.smtpBusy || submitter?.name === "manual") return;
+    target.querySelector("[data-smtp-status]").textContent = target.dataset.smtpBusy;
+  });
+
   // ---- starting
 
   function start(within) {
     for (const part of within.querySelectorAll("[data-smtp-nojs]")) part.hidden = true;
+    for (const button of within.querySelectorAll("[data-smtp-copy]")) button.hidden = false;
     for (const form of within.querySelectorAll("[data-smtp-form]")) serverForm(form);
     for (const input of within.querySelectorAll("[data-smtp-filter]")) filter(input);
+    watchArrival(within);
+    testAtOnce(within.querySelector("[data-smtp-autotest]"));
+  }
+
+  // A change that was just saved is tested without another press; going back to the page does not test it again.
+  function testAtOnce(form) {
+    if (!form || location.hash !== "#test") return;
+    history.replaceState(null, "", location.pathname + location.search);
+    form.requestSubmit(form.querySelector("button"));
   }
 
   document.addEventListener("click", (event) => {
@@ -373,6 +472,8 @@
       event.preventDefault();
       if (tester.getAttribute("aria-disabled") !== "true") test(tester);
     }
+    const copier = event.target.closest("[data-smtp-copy]");
+    if (copier) copy(copier);
     const link = event.target.closest("a[data-smtp-dialog]");
     if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
       event.preventDefault();

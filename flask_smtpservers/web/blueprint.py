@@ -4,18 +4,47 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from inspect import unwrap
 
 from flask import Blueprint, Response, current_app
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import NotFound
 
-from ..errors import ServerNotFound, StoreUnavailable
+from ..errors import ServerLocked, ServerNotFound, StoreUnavailable
 from ..i18n import gettext as _
-from . import checks, editing, headers, servers, testing
+from ..permissions import Action
+from . import (
+    adopting,
+    arrival,
+    checks,
+    client_settings,
+    editing,
+    explaining,
+    exporting,
+    headers,
+    health,
+    history,
+    personal,
+    personal_servers,
+    provider_help,
+    proving,
+    received,
+    reports,
+    servers,
+    set_up,
+    stale,
+    testing,
+    trusting,
+    used_for,
+    waiting,
+    ways,
+)
+from .access import protected
 from .csrf import ForgedRequest
 from .menu import smtpservers_menu
 from .rendering import page
+from .status import smtp_status
 
 logger = logging.getLogger("flask_smtpservers")
 
@@ -27,9 +56,26 @@ _BUTTON = ("POST",)
 _ROUTES: tuple[tuple[str, Callable[..., ResponseReturnValue], tuple[str, ...]], ...] = (
     ("/", servers.list_servers, _PAGE),
     ("/add", editing.add_server, _FORM),
+    ("/set-up", set_up.set_up, _FORM),
+    ("/set-up/check", set_up.check_set_up, _BUTTON),
     ("/test", testing.test_unsaved, _BUTTON),
     ("/sending", servers.switch_sending, _BUTTON),
+    ("/built-in", ways.use_builtin, _BUTTON),
+    ("/adopt", adopting.adopt_builtin, _BUTTON),
+    ("/report/<ticket>", reports.test_report, _PAGE),
     ("/check", checks.self_check, _PAGE),
+    ("/tests/<trial_id>", arrival.test_result, _PAGE),
+    ("/arrival", arrival.confirm_arrival, _FORM),
+    ("/arrival/<token>", arrival.arrival, _PAGE),
+    ("/headers", received.read_pasted, _FORM),
+    ("/health", health.health, _PAGE),
+    ("/history", history.show_history, _PAGE),
+    ("/export", exporting.export_servers, _PAGE),
+    ("/used-for", used_for.used_for, _PAGE),
+    ("/used-for", used_for.assign_kinds, _BUTTON),
+    ("/which-server", explaining.which_server, _FORM),
+    ("/help/", provider_help.help_index, _PAGE),
+    ("/help/<provider_id>", provider_help.help_page, _PAGE),
     ("/<server_id>/edit", editing.edit_server, _FORM),
     ("/<server_id>/password", servers.change_password, _FORM),
     ("/<server_id>/remove", servers.remove_server, _FORM),
@@ -38,6 +84,49 @@ _ROUTES: tuple[tuple[str, Callable[..., ResponseReturnValue], tuple[str, ...]], 
     ("/<server_id>/default", servers.default_server, _BUTTON),
     ("/<server_id>/move", servers.move_server, _BUTTON),
     ("/<server_id>/test", testing.test_server, _FORM),
+    ("/<server_id>/change", waiting.waiting_change, _PAGE),
+    ("/<server_id>/change/test", waiting.test_change, _BUTTON),
+    ("/<server_id>/change/use", waiting.use_change, _BUTTON),
+    ("/<server_id>/change/discard", waiting.discard_change, _BUTTON),
+    ("/<server_id>/history", history.server_history, _PAGE),
+    ("/<server_id>/history/<int:entry>", history.restore_server, _PAGE),
+    ("/<server_id>/settings", client_settings.client_settings, _PAGE),
+    ("/<server_id>/trust", trusting.trust_certificate, _BUTTON),
+    ("/trust", trusting.trust_certificate, _BUTTON),
+    ("/personal", personal_servers.personal_servers, _PAGE),
+    ("/personal/<server_id>/suspend", personal_servers.suspend_personal_server, _BUTTON),
+    ("/personal/<server_id>/resume", personal_servers.resume_personal_server, _BUTTON),
+    ("/me", personal.my_servers, _PAGE),
+    ("/me/<server_id>/prove", proving.prove_address, _BUTTON),
+    ("/me/confirm/<token>", proving.confirm_address, _FORM),
+)
+
+#: The pages of a person's own servers, below ``/me``: the same ones, about others.
+_OWN: tuple[tuple[str, Callable[..., ResponseReturnValue], tuple[str, ...]], ...] = (
+    ("/add", editing.add_server, _FORM),
+    ("/set-up", set_up.set_up, _FORM),
+    ("/set-up/check", set_up.check_set_up, _BUTTON),
+    ("/test", testing.test_unsaved, _BUTTON),
+    ("/tests/<trial_id>", arrival.test_result, _PAGE),
+    ("/arrival", arrival.confirm_arrival, _FORM),
+    ("/headers", received.read_pasted, _FORM),
+    ("/history", history.show_history, _PAGE),
+    ("/export", exporting.export_servers, _PAGE),
+    ("/help/", provider_help.help_index, _PAGE),
+    ("/help/<provider_id>", provider_help.help_page, _PAGE),
+    ("/<server_id>/edit", editing.edit_server, _FORM),
+    ("/<server_id>/password", servers.change_password, _FORM),
+    ("/<server_id>/remove", servers.remove_server, _FORM),
+    ("/<server_id>/enable", servers.enable_server, _BUTTON),
+    ("/<server_id>/pause", servers.pause_server, _BUTTON),
+    ("/<server_id>/default", servers.default_server, _BUTTON),
+    ("/<server_id>/test", testing.test_server, _FORM),
+    ("/<server_id>/change", waiting.waiting_change, _PAGE),
+    ("/<server_id>/change/test", waiting.test_change, _BUTTON),
+    ("/<server_id>/change/use", waiting.use_change, _BUTTON),
+    ("/<server_id>/change/discard", waiting.discard_change, _BUTTON),
+    ("/<server_id>/history", history.server_history, _PAGE),
+    ("/<server_id>/history/<int:entry>", history.restore_server, _PAGE),
 )
 
 
@@ -52,18 +141,34 @@ def make_blueprint(url_prefix: str) -> Blueprint:
     )
     for rule, view, methods in _ROUTES:
         blueprint.add_url_rule(rule, view_func=view, methods=list(methods), provide_automatic_options=False)
+    for rule, view, methods in _OWN:
+        _add_own(blueprint, rule, view, methods)
     blueprint.after_request(headers.secure)
     blueprint.register_error_handler(ForgedRequest, _forged)
     blueprint.register_error_handler(CSRFError, _forged)
     blueprint.register_error_handler(ServerNotFound, _not_found)
+    blueprint.register_error_handler(ServerLocked, _locked)
     blueprint.register_error_handler(StoreUnavailable, _unavailable)
     blueprint.add_app_template_global(smtpservers_menu)
+    blueprint.add_app_template_global(smtp_status)
+    blueprint.add_app_template_global(personal.personal_section, "smtpservers_personal")
     return blueprint
 
 
+def _add_own(
+    blueprint: Blueprint, rule: str, view: Callable[..., ResponseReturnValue], methods: tuple[str, ...]
+) -> None:
+    """Add a page once more, about the person's own servers; having some is all that is asked for there."""
+    bare: Callable[..., ResponseReturnValue] = unwrap(view)
+    own = protected(Action.MANAGE_PERSONAL, personal=True)(bare)
+    name = f"my_{bare.__name__}"
+    blueprint.add_url_rule(f"/me{rule}", name, own, methods=list(methods), provide_automatic_options=False)
+
+
 def _forged(error: ForgedRequest | CSRFError) -> Response:
-    """Say that nothing was done, and how to go on."""
-    return page(
+    """Say that nothing was done, and how to go on; what was typed into a form stays."""
+    again = stale.form_again(str(error.description or ""))
+    return again or page(
         "problem.html",
         400,
         heading=_("Please try again"),
@@ -76,6 +181,18 @@ def _forged(error: ForgedRequest | CSRFError) -> Response:
 def _not_found(error: ServerNotFound) -> ResponseReturnValue:  # noqa: ARG001 - Flask passes it
     """Answer like any unknown address, in the host's own manner."""
     return current_app.handle_user_exception(NotFound())
+
+
+def _locked(error: ServerLocked) -> Response:
+    """Say where a server of the configuration can be changed."""
+    return page(
+        "problem.html",
+        403,
+        heading=_("This server cannot be changed here"),
+        text=str(error),
+        reason="",
+        advice=_("Nothing was changed. Whoever runs the app can change its configuration."),
+    )
 
 
 def _unavailable(error: StoreUnavailable) -> Response:

@@ -47,11 +47,25 @@ def _same_site(external_url: str | None) -> bool:
     """Whether the browser says that the request comes from our own pages, or says nothing of it."""
     if request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
         return False
+    origin = _origin()
+    return not origin or _is_ours(origin, external_url)
+
+
+def proved_ours(external_url: str | None) -> bool:
+    """Whether the browser says that the request comes from our own pages; saying nothing is not enough."""
+    origin = _origin()
+    if origin and not _is_ours(origin, external_url):
+        return False
+    site = request.headers.get("Sec-Fetch-Site")
+    return site == "same-origin" or (site is None and bool(origin))
+
+
+def _origin() -> str:
     origin = request.headers.get("Origin")
-    if origin in (None, "null"):
-        origin = request.headers.get("Referer")
-    if not origin:
-        return True
+    return (request.headers.get("Referer") if origin in (None, "null") else origin) or ""
+
+
+def _is_ours(origin: str, external_url: str | None) -> bool:
     ours = {request.host.lower()}
     if external_url:
         ours.add(urlsplit(external_url).netloc.lower())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from ..i18n import N_, ngettext
 from ..i18n import gettext as _
@@ -34,6 +34,24 @@ def day(moment: datetime, *, now: datetime | None = None) -> str:
     text = _(_MONTHS[moment.month - 1], day=moment.day)
     this_year = (now or datetime.now(UTC)).year
     return text if moment.year == this_year else _("%(day_and_month)s %(year)s", day_and_month=text, year=moment.year)
+
+
+def full_day(one: date) -> str:
+    """Say a day with its year: ``3 May 2026``."""
+    return _("%(day_and_month)s %(year)s", day_and_month=_(_MONTHS[one.month - 1], day=one.day), year=one.year)
+
+
+def duration(seconds: float) -> str:
+    """Say how long something took: ``6 s``, ``2 min``, ``3 h``, ``4 days``."""
+    if seconds < 1:
+        return _("less than a second")
+    if seconds < 120:
+        return _("%(number)s s", number=round(seconds))
+    if seconds < 7200:
+        return _("%(number)s min", number=round(seconds / 60))
+    if seconds < 2 * 86_400:
+        return _("%(number)s h", number=round(seconds / 3600))
+    return ngettext("%(number)s day", "%(number)s days", round(seconds / 86_400))
 
 
 def ago(moment: datetime, *, now: datetime | None = None) -> str:

@@ -4,29 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 
-from flask import Response, abort, url_for
+from flask import Response
 
-from ..errors import InvalidServer
+from ..errors import InvalidServer, StoreUnavailable
 from ..i18n import gettext as _
-from ..providers import catalog
 from ..providers.provider import Provider, UsernameRule
 from ..secret import Secret
-from ..servers.fields import FieldRules, FieldWarning, clean
+from ..servers.fields import FieldWarning, clean
 from ..servers.profile import ServerProfile
 from ..smtp.endpoint import Security
 from ..state import state_of
-from . import dates, presenting, presets
-from .access import person
-from .forms import LABELS, ServerForm, labels, place_of, whole
+from . import dates, presenting, presets, seen
+from .access import form_mark, person, scope_of_request
+from .corrections import proposal
+from .expiry import endings, valid_until
+from .forms import LABELS, ServerForm, labels, place_of
+from .links import link
 from .rendering import page
-from .sheet import Sheet
-
-#: What a correction may change.
-CORRECTABLE = ("host", "port", "security", "username")
+from .sheet import Sheet, field_rules
 
 #: Rules by which the sending address is the user name.
 _ADDRESS_RULES = (UsernameRule.EMAIL, UsernameRule.SENDER_ADDRESS)
@@ -64,10 +63,14 @@ def form_values(sheet: Sheet) -> dict[str, Any]:
     label = provider.password_label if provider is not None else _("Password")
     return {
         "form": form,
+        "form_mark": form_mark(),
         "profile": profile,
+        "last_test": presenting.test_badge(profile, now=datetime.now(UTC)) if profile else None,
         "labels": {**labels(), "smtp_secret": label},
         "notices": sheet.notices,
         "conflict": sheet.conflict,
+        "coming_back": sheet.coming_back,
+        "waiting_url": _waiting_url(profile),
         "to_confirm": [_caution(warning) for warning in sheet.to_confirm],
         "confirm_key": fingerprint(sheet.to_confirm),
         "warnings": warnings,
@@ -79,7 +82,10 @@ def form_values(sheet: Sheet) -> dict[str, Any]:
         "no_ssl": provider.no_ssl_reason if provider is not None else "",
         "chooser": _chooser(form, profile),
         "encryptions": presenting.encryptions(),
-        "policies": presenting.policies(),
+        "policies": seen.policies(),
+        "foreign_senders": seen.foreign_senders(),
+        "example": seen.example(form, app=settings.app_name, tenant=scope_of_request().tenant or ""),
+        "senders_words": seen.summary(form),
         "mechanisms": presenting.mechanisms(),
         "preview": presenting.preview(
             form.text("send_as"),
@@ -93,11 +99,20 @@ def form_values(sheet: Sheet) -> dict[str, Any]:
         "usual_ports": " ".join(f"{one}:{one.usual_port}" for one in Security),
         "urls": {
             "save": sheet.base_url,
-            "test": url_for("smtpservers.test_unsaved"),
-            "password": url_for("smtpservers.change_password", server_id=profile.public_id) if profile else "",
+            "test": link("test_unsaved"),
+            "password": link("change_password", server_id=profile.public_id) if profile else "",
         },
         **_password_values(sheet, provider, label),
     }
+
+
+def _waiting_url(profile: ServerProfile | None) -> str:
+    """Return the page of the change that waits; empty if there is none, or nobody knows."""
+    try:
+        waits = profile is not None and profile.public_id in state_of().store.waiting_ids(scope=profile.scope)
+    except StoreUnavailable:
+        return ""
+    return link("waiting_change", server_id=profile.public_id) if profile is not None and waits else ""
 
 
 def _server_words(form: ServerForm) -> str:
@@ -135,6 +150,7 @@ def _password_values(sheet: Sheet, provider: Provider | None, label: str) -> dic
         "password_saved": saved,
         "blanks_asked": bool(sheet.form.keep_blanks.data) or _blank_ends(sheet.secrets.get("password")),
         "key_help": _key_help(profile),
+        "endings": endings(profile, now=datetime.now(UTC)) if profile is not None else (),
     }
 
 
@@ -144,7 +160,7 @@ def _blank_ends(secret: Secret | None) -> bool:
 
 def _key_help(profile: ServerProfile | None) -> str:
     if profile is not None and profile.client_key is not None:
-        until = presenting.valid_until(profile.client_certificate)
+        until = valid_until(profile.client_certificate)
         if until is not None:
             return _(
                 "A key is stored; its certificate is valid until %(day)s. Paste another one to replace it.",
@@ -159,12 +175,12 @@ def _username_help(provider: Provider | None) -> str:
 
 
 def _chooser(form: ServerForm, profile: ServerProfile | None) -> dict[str, Any]:
-    popular = presets.popular()
+    popular, groups = presets.popular(), list(presets.groups())
     chosen = form.text("provider")
     return {
         "popular": popular,
-        "groups": list(presets.groups()),
-        "number": len(catalog.catalog()) - 1,
+        "groups": groups,
+        "number": len(popular) - 1 + sum(len(group.choices) for group in groups),
         "chosen": presets.chosen_name(form),
         "open": profile is None and not chosen and not form.faulty,
         "all_open": bool(chosen) and chosen not in {choice.id for choice in popular},
@@ -183,7 +199,7 @@ def _warnings(sheet: Sheet) -> Sequence[FieldWarning]:
     fields = sheet.fields()
     if not str(fields["host"]).strip():
         return ()
-    rules = FieldRules.of(state_of().settings)
+    rules = field_rules()
     missing = {name for name, text in _PLACEHOLDERS.items() if not fields.get(name)}
     fields.update({name: _PLACEHOLDERS[name] for name in missing})
     for _attempt in range(3):
@@ -203,45 +219,6 @@ def _caution(warning: FieldWarning) -> Caution:
     return Caution(warning.text, *proposal(warning.correction))
 
 
-def proposal(correction: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the value and the words of the button that applies a correction; both empty if there is none."""
-    fix = urlencode({name: str(value) for name, value in correction.items() if name in CORRECTABLE})
-    return fix, _button(correction) if fix else ""
-
-
-def _button(correction: Mapping[str, Any]) -> str:
-    """Name the button of a correction after what it does."""
-    port, security = correction.get("port"), correction.get("security")
-    if port and security:
-        return _("Use port %(port)s with %(encryption)s", port=port, encryption=encryption_words(security))
-    if port:
-        return _("Use port %(port)s", port=port)
-    if security:
-        return _("Use %(encryption)s", encryption=encryption_words(security))
-    value = correction.get("host") or correction.get("username") or ""
-    return _("Use %(value)s", value=value)
-
-
-def encryption_words(security: str) -> str:
-    """Name an encryption as people know it."""
-    return {"ssl": _("SSL"), "starttls": _("STARTTLS")}.get(str(security), _("no encryption"))
-
-
 def fingerprint(warnings: Sequence[FieldWarning]) -> str:
     """Name a set of warnings, so that "save anyway" means these and no others."""
     return sha256("\n".join(warning.text for warning in warnings).encode()).hexdigest()[:16]
-
-
-def correction_of(text: str) -> dict[str, str]:
-    """Read the value of a correction's button.
-
-    :raises HTTPException: 400, it is not one of ours.
-    """
-    try:
-        found = {name: value for name, value in parse_qsl(text, max_num_fields=8) if name in CORRECTABLE}
-    except ValueError:
-        abort(400)
-    port = whole(found.get("port", "1"), 5)
-    if not found or port is None or found.get("security", "ssl") not in list(Security):
-        abort(400)
-    return found

@@ -15,9 +15,9 @@ from wtforms import BooleanField, Field, Form, HiddenField, PasswordField, Strin
 from ..i18n import N_
 from ..i18n import gettext as _
 from ..secret import Secret
-from ..servers.mailboxes import split_mailbox
+from ..servers.mailboxes import format_mailbox, split_mailbox
 from ..servers.pasted import Pasted, split_host
-from ..servers.profile import SenderPolicy, ServerProfile
+from ..servers.profile import ForeignSender, SenderPolicy, ServerProfile
 from ..smtp.endpoint import Security
 
 #: What each field is called on the page, in the list of errors, and in the comparison of two versions.
@@ -32,13 +32,16 @@ LABELS = {
     "username": N_("User name"),
     "smtp_secret": N_("Password"),
     "sender_format": N_("Sender name format"),
+    "sender_policy": N_("When a mail names another sender"),
+    "allowed_senders": N_("May also send as"),
+    "foreign_sender": N_("When a sender is none of these"),
     "reply_to": N_("Replies go to"),
     "timeout_seconds": N_("Time-out in seconds"),
     "auth_mechanism": N_("Sign-in method"),
     "max_connections": N_("Connections at once"),
     "pipelining": N_("Send several commands at once"),
-    "sender_policy": N_("When a mail names another sender"),
     "ca_certificate": N_("Certificate of your own authority"),
+    "certificate_fingerprint": N_("Fingerprint of the server's certificate"),
     "client_certificate": N_("Client certificate"),
     "client_key": N_("SSL key"),
     "enabled": N_("Use this server for sending"),
@@ -53,11 +56,14 @@ ADVANCED = (
     "auth_mechanism",
     "max_connections",
     "pipelining",
-    "sender_policy",
     "ca_certificate",
+    "certificate_fingerprint",
     "client_certificate",
     "client_key",
 )
+
+#: The fields that stand below "Mail from other senders".
+SENDERS = ("sender_policy", "allowed_senders", "foreign_sender")
 
 #: A scheme, and everything up to the last ``@`` after it: what stands there may be ``user:password``.
 _CREDENTIALS = re.compile(r"(?P<scheme>\s*[A-Za-z][A-Za-z0-9+.-]*://)?.*@", re.DOTALL)
@@ -99,7 +105,10 @@ class ServerForm(Form):
     max_connections = StringField(default="")
     pipelining = BooleanField(default=True)
     sender_policy = StringField(default=str(SenderPolicy.KEEP))
+    allowed_senders = TextAreaField(default="")
+    foreign_sender = StringField(default=str(ForeignSender.KEEP))
     ca_certificate = TextAreaField(default="")
+    certificate_fingerprint = TextAreaField(default="")
     client_certificate = TextAreaField(default="")
     client_key = TextAreaField(default="")
     remove_client_key = BooleanField(default=False)
@@ -109,6 +118,7 @@ class ServerForm(Form):
     region = StringField(default="")
     draft = HiddenField(default="")
     version = HiddenField(default="")
+    save_as = HiddenField(default="")
 
     @classmethod
     def empty(cls, *, recipient: str, is_default: bool) -> ServerForm:
@@ -141,7 +151,10 @@ class ServerForm(Form):
                 "max_connections": str(profile.max_connections or ""),
                 "pipelining": profile.pipelining,
                 "sender_policy": str(profile.sender_policy),
+                "allowed_senders": "\n".join(profile.allowed_senders),
+                "foreign_sender": str(profile.foreign_sender),
                 "ca_certificate": profile.ca_certificate,
+                "certificate_fingerprint": profile.certificate_fingerprint,
                 "client_certificate": profile.client_certificate,
                 "enabled": profile.enabled,
                 "is_default": profile.is_default,
@@ -178,11 +191,14 @@ class ServerForm(Form):
                 "username",
                 "sender_format",
                 "sender_policy",
+                "allowed_senders",
+                "foreign_sender",
                 "reply_to",
                 "timeout_seconds",
                 "auth_mechanism",
                 "max_connections",
                 "ca_certificate",
+                "certificate_fingerprint",
                 "client_certificate",
             )
         }
@@ -193,6 +209,11 @@ class ServerForm(Form):
         values["is_default"] = bool(self.is_default.data)
         if self.remove_client_key.data:
             values["client_key"] = None
+        match self.text("save_as"):
+            case "draft":
+                values["draft"], values["enabled"] = True, False
+            case "active":
+                values["enabled"] = True
         return values
 
     def secrets(self) -> dict[str, Secret]:
@@ -276,9 +297,19 @@ class ServerForm(Form):
             self.secure_with(str(correction["security"]))
         if "port" in correction:
             self.use_port(int(correction["port"]))
+        if "address" in correction:
+            self.set("send_as", format_mailbox(split_mailbox(self.text("send_as"))[0], str(correction["address"])))
+        if "keep_password_blanks" in correction:
+            self.set("keep_blanks", value=False)
         for name in ("host", "username"):
             if name in correction:
                 self.set(name, str(correction[name]))
+
+    def correctable(self) -> list[tuple[str, str]]:
+        """Return what a correction may have changed: the name of each control and its value, a switch as 1 or 0."""
+        names = ("ssl", "encryption", "port", "followed", "host", "username", "send_as", "keep_blanks", "draft")
+        values = ((name, self[name].data) for name in (*names, "certificate_fingerprint"))
+        return [(name, str(int(value)) if isinstance(value, bool) else str(value or "")) for name, value in values]
 
     # -- what is wrong with it
     def place(self, errors: Mapping[str, Sequence[str]]) -> None:
@@ -295,8 +326,16 @@ class ServerForm(Form):
     @property
     def advanced_open(self) -> bool:
         """Whether "Advanced" holds something that must be seen."""
+        return self._holds_something(ADVANCED)
+
+    @property
+    def senders_open(self) -> bool:
+        """Whether "Mail from other senders" holds something that must be seen."""
+        return self._holds_something(SENDERS)
+
+    def _holds_something(self, names: Iterable[str]) -> bool:
         plain = self.__class__()
-        return any(self[name].errors or self[name].data != plain[name].data for name in ADVANCED)
+        return any(self[name].errors or self[name].data != plain[name].data for name in names)
 
 
 def whole(text: str, digits: int) -> int | None:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import url_for
-
 from ..i18n import gettext as _
-from ..providers import catalog
 from ..providers.provider import Provider
 from ..sending.sender import format_name
+from ..servers import personal
 from ..servers.mailboxes import format_mailbox, split_mailbox
-from ..servers.profile import SenderPolicy, ServerProfile
+from ..servers.profile import ServerProfile
 from ..smtp.auth import PASSWORD_MECHANISMS
-from ..smtp.certificates import load_bundle
 from ..smtp.endpoint import Security
+from ..state import state_of
 from . import dates
+from .access import scope_of_request
+from .expiry import Ending, endings
+from .links import link
 
 #: What is looked at for the preview; longer texts cannot be saved anyway.
 _ADDRESS_LENGTH = 1000
@@ -26,11 +27,15 @@ _NAME_LENGTH = 200
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """The state of a server; each kind has its own words, its own shape and its own colour."""
+    """The state of a server; each kind has its own words, its own shape and its own colour.
+
+    :param hints: what more there is to say of it.
+    """
 
     kind: str
     icon: str
     text: str
+    hints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +49,18 @@ class Links:
     default: str
     move: str
     remove: str
+    settings: str
+    change: str
+    history: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One server of the list."""
+    """One server of the list.
+
+    :param waiting: whether a change of it waits for its test.
+    :param origin: where the app's configuration sets it up; empty for one that can be changed here.
+    """
 
     id: str
     name: str
@@ -57,7 +69,11 @@ class Row:
     security: str
     encrypted: bool
     badge: Badge
+    endings: tuple[Ending, ...]
     enabled: bool
+    draft: bool
+    waiting: bool
+    origin: str
     is_default: bool
     first: bool
     last: bool
@@ -74,6 +90,7 @@ class Preview:
     :param reply: in the field "To" of a reply.
     :param none: what stands there before an address is typed.
     :param user: the person in front of the page, for ``{user}``.
+    :param tenant: the tenant, for ``{tenant}``.
     """
 
     inbox: str
@@ -81,15 +98,42 @@ class Preview:
     reply: str
     none: str
     user: str
+    tenant: str
 
 
-def rows(profiles: Sequence[ServerProfile], *, now: datetime) -> list[Row]:
-    """Return the rows of the list, in its order."""
-    last = len(profiles) - 1
-    return [row(profile, now=now, first=place == 0, last=place == last) for place, profile in enumerate(profiles)]
+def matching(profiles: Sequence[ServerProfile], sought: str) -> Sequence[ServerProfile]:
+    """Return the servers in whose name, sender or place every word is found that is sought."""
+    words = sought.casefold().split()
+    return [one for one in profiles if all(word in _text(one) for word in words)] if words else profiles
 
 
-def row(profile: ServerProfile, *, now: datetime, first: bool = True, last: bool = True) -> Row:
+def rows(
+    profiles: Sequence[ServerProfile],
+    *,
+    among: Sequence[ServerProfile],
+    now: datetime,
+    waiting: Container[str] = (),
+) -> list[Row]:
+    """Return the rows of the list, in its order.
+
+    :param among: all servers of the list, which tell the first and the last one.
+    :param waiting: the public ids of those for which a change waits.
+    """
+    movable = [profile.public_id for profile in among if not profile.origin]
+    first, last = (movable[0], movable[-1]) if movable else ("", "")
+    return [
+        row(
+            profile,
+            now=now,
+            first=profile.public_id == first,
+            last=profile.public_id == last,
+            waiting=profile.public_id in waiting,
+        )
+        for profile in profiles
+    ]
+
+
+def row(profile: ServerProfile, *, now: datetime, first: bool = True, last: bool = True, waiting: bool = False) -> Row:
     """Return one server as the list shows it."""
     sender = format_mailbox(profile.sender_name, profile.address)
     place = place_of(profile.host, profile.port)
@@ -101,24 +145,37 @@ def row(profile: ServerProfile, *, now: datetime, first: bool = True, last: bool
         security=security_words(profile.security),
         encrypted=profile.security is not Security.NONE,
         badge=badge(profile, now=now),
+        endings=endings(profile, now=now),
         enabled=profile.enabled,
+        draft=profile.draft,
+        waiting=waiting,
+        origin=profile.origin,
         is_default=profile.is_default,
         first=first,
         last=last,
-        text=f"{profile.name} {sender} {place}".casefold(),
+        text=_text(profile),
         urls=_links(profile.public_id),
     )
 
 
+def _text(profile: ServerProfile) -> str:
+    """Return what a search looks into."""
+    sender = format_mailbox(profile.sender_name, profile.address)
+    return f"{profile.name} {sender} {place_of(profile.host, profile.port)}".casefold()
+
+
 def _links(server_id: str) -> Links:
     return Links(
-        test=url_for("smtpservers.test_server", server_id=server_id),
-        edit=url_for("smtpservers.edit_server", server_id=server_id),
-        pause=url_for("smtpservers.pause_server", server_id=server_id),
-        enable=url_for("smtpservers.enable_server", server_id=server_id),
-        default=url_for("smtpservers.default_server", server_id=server_id),
-        move=url_for("smtpservers.move_server", server_id=server_id),
-        remove=url_for("smtpservers.remove_server", server_id=server_id),
+        test=link("test_server", server_id=server_id),
+        edit=link("edit_server", server_id=server_id),
+        pause=link("pause_server", server_id=server_id),
+        enable=link("enable_server", server_id=server_id),
+        default=link("default_server", server_id=server_id),
+        move=link("move_server", server_id=server_id),
+        remove=link("remove_server", server_id=server_id),
+        settings=link("client_settings", server_id=server_id),
+        change=link("waiting_change", server_id=server_id),
+        history=link("server_history", server_id=server_id),
     )
 
 
@@ -129,17 +186,51 @@ def place_of(host: str, port: int) -> str:
 
 def badge(profile: ServerProfile, *, now: datetime) -> Badge:
     """Say how a server is doing."""
+    if profile.draft:
+        return Badge("draft", "draft", _("Draft – sends nothing until it is activated"))
+    if profile.suspended:
+        shown = profile.suspended_reason if not profile.owner else ""  # users' servers have a place of their own for it
+        return Badge("paused", "paused", _("Suspended"), (shown,) if shown else ())
     if not profile.enabled:
         return Badge("paused", "paused", _("Paused"))
+    if not profile.proved:
+        return Badge("idle", "idle", _("Waits until its address is proved"))
+    return test_badge(profile, now=now)
+
+
+def test_badge(profile: ServerProfile, *, now: datetime) -> Badge:
+    """Say how the last test of a server ended, or that it needs one."""
     if profile.tested_at is None or profile.test_passed is None:
-        return Badge("idle", "idle", _("Not tested"))
-    when = dates.ago(profile.tested_at, now=now)
+        if profile.retest_since is None:
+            return Badge("idle", "idle", _("Not tested"))
+        changed = _("Changed %(when)s, after its last test", when=dates.ago(profile.retest_since, now=now))
+        return Badge("retest", "again", _("Needs a new test"), (changed,))
+    when, hints = dates.ago(profile.tested_at, now=now), _tested(profile, now=now)
     if profile.test_passed:
-        return Badge("ok", "ok", _("Working – tested %(when)s", when=when))
-    if profile.test_title:
+        return Badge("ok", "ok", _("Working – tested %(when)s", when=when), hints)
+    if profile.test_title and may_know_why(profile):
         text = _("Failing – %(title)s (tested %(when)s)", title=profile.test_title, when=when)
-        return Badge("failed", "failed", text)
-    return Badge("failed", "failed", _("Failing – tested %(when)s", when=when))
+        return Badge("failed", "failed", text, hints)
+    return Badge("failed", "failed", _("Failing – tested %(when)s", when=when), hints)
+
+
+def may_know_why(profile: ServerProfile) -> bool:
+    """Whether the person may read why a server fails; a user may not of a host that the operator does not know.
+
+    What he tests himself tells him as much as he may know; what others found out by a test is not for him.
+    """
+    if not profile.owner or not scope_of_request().owner:
+        return True
+    state = state_of()
+    return personal.known_host(profile.host, state.settings, state.catalog)
+
+
+def _tested(profile: ServerProfile, *, now: datetime) -> tuple[str, ...]:
+    """Say by whom it was tested, and whether the test message is known to have arrived."""
+    parts = [_("Tested by %(name)s", name=profile.tested_by)] if profile.tested_by else []
+    if profile.arrived_at is not None:
+        parts.append(_("Arrival confirmed %(day)s", day=dates.day(profile.arrived_at, now=now)))
+    return tuple(parts)
 
 
 def security_words(security: Security) -> str:
@@ -161,25 +252,16 @@ def encryptions() -> list[tuple[str, str]]:
     ]
 
 
-def policies() -> list[tuple[str, str]]:
-    """Return the sender rules."""
-    return [
-        (str(SenderPolicy.KEEP), _("Keep that sender")),
-        (str(SenderPolicy.FILL_NAME), _("Keep its address, add the name if it has none")),
-        (str(SenderPolicy.FORCE), _("Always send as the address above; replies go to that sender")),
-    ]
-
-
 def mechanisms() -> list[tuple[str, str]]:
     """Return the sign-in methods; their names are the same in every language."""
     return [("", _("Automatic")), *((name, name) for name in PASSWORD_MECHANISMS)]
 
 
-def preview(send_as: str, sender_format: str, *, reply_to: str, user: str, app: str) -> Preview:
+def preview(send_as: str, sender_format: str, *, reply_to: str, user: str, app: str, tenant: str = "") -> Preview:
     """Show a sender as people will see it, from what is typed so far."""
     typed, address = split_mailbox(send_as[:_ADDRESS_LENGTH])
     template = sender_format[:_NAME_LENGTH] or "{name}"  # each token in it is replaced, so the lengths multiply
-    names = {"name": typed[:_NAME_LENGTH], "user": user[:_NAME_LENGTH], "app": app[:_NAME_LENGTH]}
+    names = {"name": typed[:_NAME_LENGTH], "user": user[:_NAME_LENGTH], "app": app[:_NAME_LENGTH], "tenant": tenant}
     name = format_name(template, address=address, **names).strip()
     reply_to = reply_to[:_ADDRESS_LENGTH]
     none = "–"
@@ -190,20 +272,14 @@ def preview(send_as: str, sender_format: str, *, reply_to: str, user: str, app: 
         reply=_("To: %(sender)s", sender=reply_to.strip() or full) if address else none,
         none=none,
         user=user,
+        tenant=tenant,
     )
 
 
 def provider_of(profile: ServerProfile) -> Provider | None:
     """Return the preset that a server was made from, else the one that its host belongs to."""
+    catalog = state_of().catalog
     return catalog.provider(profile.provider) or catalog.provider_of_host(profile.host, profile.address)
-
-
-def valid_until(certificate: str) -> datetime | None:
-    """Return when a stored client certificate ends, UTC; None if it cannot be read."""
-    try:
-        return load_bundle(certificate)[0].not_valid_after_utc
-    except ValueError:
-        return None
 
 
 def uses(profile: ServerProfile, others: Iterable[ServerProfile], *, builtin: str) -> list[str]:
@@ -212,9 +288,11 @@ def uses(profile: ServerProfile, others: Iterable[ServerProfile], *, builtin: st
     :param others: all other servers.
     :param builtin: host and port of the app's own server, or empty if it has none.
     """
+    if profile.suspended:
+        return [_("It is suspended: no mail goes through it.")]
     if not profile.enabled:
         return [_("It is paused: no mail goes through it.")]
-    rest = [one for one in others if one.enabled]
+    rest = [one for one in others if one.usable]
     found: list[str] = []
     if not any(one.address.lower() == profile.address.lower() for one in rest):
         found.append(_("Mail from %(address)s goes through it.", address=profile.address))

@@ -10,8 +10,10 @@ from ..i18n import N_
 from ..i18n import gettext as _
 from ..providers.guidance import need
 from ..providers.provider import Provider, ProviderServer, UsernameRule
+from ..servers import personal
 from ..smtp.endpoint import Security
 from ..state import state_of
+from .access import scope_of_request
 from .forms import ServerForm
 
 #: The id of "Other server".
@@ -65,7 +67,7 @@ class Way:
 
 def popular() -> tuple[Choice, ...]:
     """Return the providers that come first, and "Other server" as the last."""
-    return (*(_choice(one) for one in state_of().catalog.first), other())
+    return (*(_choice(one) for one in state_of().catalog.first if _offered(one)), other())
 
 
 def other() -> Choice:
@@ -77,8 +79,13 @@ def other() -> Choice:
 def groups() -> Iterator[Group]:
     """Yield all further providers by kind, each kind in the order of the alphabet."""
     catalog = state_of().catalog
-    for title, members in by_kind(one for one in catalog.offered if one not in catalog.first):
+    for title, members in by_kind(one for one in catalog.offered if one not in catalog.first and _offered(one)):
         yield Group(title, tuple(_choice(one) for one in members))
+
+
+def _offered(provider: Provider) -> bool:
+    """Whether a provider may be chosen here: users may have those that the operator permits."""
+    return not scope_of_request().owner or personal.offers(provider, state_of().settings)
 
 
 def by_kind(providers: Iterable[Provider]) -> Iterator[tuple[str, list[Provider]]]:

@@ -12,8 +12,10 @@ from sqlalchemy import event, text
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.pool import QueuePool, StaticPool
 
+from flask_smtpservers.errors import CertificateChanged
+
 from ..apps import Host, hosting, server_fields
-from ..peers.mailbox import Mailbox
+from ..peers.mailbox import PASSWORD, Mailbox
 
 
 @pytest.fixture(params=["memory", "file", "one-connection"])
@@ -140,3 +142,24 @@ def test_one_select_for_each_send(host: Host) -> None:
     send(host)
     assert len(statements) == 1
     event.remove(host.db.engine, "before_cursor_execute", count)
+
+
+def test_an_alarm_disturbs_nothing(host: Host, mailbox: Mailbox) -> None:
+    """A changed certificate is noted with the server, on the host's transaction; what is pending stays so."""
+    (server,) = host.smtp.servers()
+    host.smtp.edit_server(server.public_id, certificate_fingerprint="ab" * 32, password=PASSWORD)
+    host.db.session.commit()
+    flushed, pending = host.order(title="flushed"), host.order()  # type: ignore[attr-defined]
+    host.db.session.add(flushed)
+    host.db.session.flush()
+    host.db.session.add(pending)
+    happened = counting(host)
+    with pytest.raises(CertificateChanged):
+        send(host)
+    assert happened == []
+    assert pending in host.db.session.new
+    pending.title = "late"
+    host.db.session.commit()
+    assert host.db.session.query(host.order).count() == 2  # type: ignore[attr-defined]
+    assert host.smtp.servers()[0].test_passed is False
+    assert mailbox.logins == []

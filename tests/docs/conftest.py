@@ -19,8 +19,9 @@ from ..peers.mailbox import Mailbox
 
 @pytest.fixture
 def host(mailbox: Mailbox, ca_file: Path) -> Iterator[Host]:
-    """A host with two working servers: its default, and one named "invoices"."""
-    with hosting(ca_file=ca_file) as host, host.app.app_context():
+    """A host with two working servers, its default and one named "invoices", and the pages' kinds of mail."""
+    kinds = {"receipts": "Receipts", "bulk": "Newsletters"}
+    with hosting(ca_file=ca_file, SMTPSERVERS_KINDS=kinds) as host, host.app.app_context():
         host.smtp.add_server(**server_fields(mailbox))
         host.smtp.add_server(**server_fields(mailbox, name="invoices", address="invoices@example.com"))
         host.db.session.commit()

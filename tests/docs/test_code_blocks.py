@@ -15,8 +15,10 @@ from flask_mail import Mail
 from flask_sqlalchemy import SQLAlchemy
 
 from flask_smtpservers.cli import smtp_commands
+from flask_smtpservers.config import Settings
 from flask_smtpservers.providers.__main__ import parser as providers_parser
 from flask_smtpservers.providers.catalog import Catalog
+from flask_smtpservers.servers.configured import Configured
 
 from ..apps import Host
 from ..peers.mailbox import Mailbox
@@ -54,6 +56,19 @@ def test_the_list_of_providers_on_its_page_is_right(names: dict[str, Any]) -> No
     (dictionary,) = blocks(page, "python")
     exec(dictionary.text, names)
     assert Catalog(names["app"].config["SMTPSERVERS_PROVIDERS"]).provider("acme") is not None
+
+
+def test_the_configured_servers_on_their_page_are_right(names: dict[str, Any], tmp_path: Path) -> None:
+    """The list, and the TOML file, are taken as they stand."""
+    page = ROOT / "docs" / "configuration.md"
+    (code,) = blocks(page, "python")
+    exec(code.text, names)
+    assert [one.name for one in Configured(Settings.from_config(names["app"].config)).servers] == ["Invoices", "Shop"]
+    (example,) = blocks(page, "toml")
+    path = tmp_path / "mail.toml"
+    path.write_text(example.text)
+    (first, second) = Configured(Settings.from_config({"SMTPSERVERS_SERVERS": path})).servers
+    assert (first.name, second.name, second.security) == ("Invoices", "Relay", "ssl")
 
 
 def plain_app() -> dict[str, Any]:

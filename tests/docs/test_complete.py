@@ -6,6 +6,7 @@ import inspect
 import re
 from dataclasses import fields
 
+import click
 import pytest
 
 import flask_smtpservers
@@ -13,6 +14,7 @@ from flask_smtpservers import errors, selfcheck, signals
 from flask_smtpservers.cli import smtp_commands
 from flask_smtpservers.config import PREFIX, Settings
 from flask_smtpservers.permissions import Action
+from flask_smtpservers.providers.schema import KEYS
 from flask_smtpservers.servers.profile import FIELDS
 
 from ..apps import Host
@@ -30,6 +32,11 @@ def test_settings() -> None:
 def test_no_other_settings(page) -> None:
     """No page names a setting that does not exist."""
     assert set(re.findall(r"\bSMTPSERVERS_[A-Z_]+[A-Z]", page.read_text())) <= SETTINGS
+
+
+def test_provider_keys() -> None:
+    """The table of an entry's keys has exactly the keys."""
+    assert keys("docs/providers.md", "Keys") == set(KEYS)
 
 
 def test_actions() -> None:
@@ -56,9 +63,9 @@ def test_templates() -> None:
 
 def test_commands() -> None:
     """The table of commands has exactly the commands."""
-    keys_command = smtp_commands.commands["keys"]
-    expected = {name for name in smtp_commands.commands if name != "keys"} | {
-        f"keys {name}" for name in keys_command.commands
+    groups = {name: one for name, one in smtp_commands.commands.items() if isinstance(one, click.Group)}
+    expected = {name for name in smtp_commands.commands if name not in groups} | {
+        f"{group} {name}" for group, commands in groups.items() for name in commands.commands
     }
     assert keys("docs/cli.md", "Commands") == expected
 

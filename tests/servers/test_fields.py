@@ -14,7 +14,7 @@ from flask_smtpservers.config import Settings
 from flask_smtpservers.errors import InvalidServer, PasswordRequired
 from flask_smtpservers.secret import Secret
 from flask_smtpservers.servers.fields import Cleaned, FieldRules, clean
-from flask_smtpservers.servers.profile import SenderPolicy, ServerProfile, StoredSecret
+from flask_smtpservers.servers.profile import ForeignSender, SenderPolicy, ServerProfile, StoredSecret
 from flask_smtpservers.smtp.endpoint import Security
 
 RULES = FieldRules()
@@ -68,13 +68,17 @@ def test_defaults_of_a_new_server() -> None:
         "sender_name": "",
         "sender_format": "{name}",
         "sender_policy": SenderPolicy.KEEP,
+        "foreign_sender": ForeignSender.KEEP,
+        "allowed_senders": (),
         "reply_to": "",
         "timeout_seconds": 10.0,
         "max_connections": 0,
         "pipelining": True,
         "ca_certificate": "",
+        "certificate_fingerprint": "",
         "client_certificate": "",
         "enabled": True,
+        "draft": False,
         "is_default": False,
         "provider": "",
     }
@@ -152,7 +156,8 @@ def test_good_hosts(host: str, expected: str) -> None:
         "", "a..b", ".", "user@host.example", "host.example/path", "http://host.example", "https://mail.example.com/",
         "-a.test", "a_b.test", "1.2.3.4.", "[::1]", "smtp example.com", "x" * 64 + ".test", ("a" * 50 + ".") * 6 + "x",
         "2130706433", "0x7f.1", "127.1", "bücher.example", "ftp://host.example", "imap://imap.example.com", "smtp://",
-        "smtp://u@/x", "host.example:587:1", "host\r\nQUIT.example", "localhost", "smtp",
+        "smtp://u@/x", "smtp://joe.doe:123/x@host.example", "smtp://joe.doe?x@host.example", "host.example:587:1",
+        "host\r\nQUIT.example", "localhost", "smtp",
     ],
 )  # fmt: skip
 def test_bad_hosts(host: str) -> None:
@@ -209,7 +214,13 @@ def test_a_password_in_a_pasted_url_is_used_and_never_shown() -> None:
     cleaned = new(host="smtps://joe:p%40ss-CANARY@smtp.example.com")
     assert cleaned.values["password"] == Secret("p@ss-CANARY")
     assert "CANARY" not in repr(cleaned)
-    for host in ("http://joe:CANARY@smtp.example.com", "smtps://joe:CANARY@bad..host", "joe:CANARY@host", "CANARY/x"):
+    for host in (
+        "http://joe:CANARY@smtp.example.com",
+        "smtps://joe:CANARY@bad..host",
+        "smtp://joe.doe:1/CANARY@host",
+        "joe:CANARY@host",
+        "CANARY/x",
+    ):
         assert "CANARY" not in repr(wrong(host=host))
 
 

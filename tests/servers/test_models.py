@@ -16,12 +16,20 @@ from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.orm import DeclarativeBase, DeclarativeBaseNoMeta, MappedAsDataclass
 
 from flask_smtpservers.errors import ConfigurationError
+from flask_smtpservers.outbox.tables import outbox_tables
 from flask_smtpservers.servers.models import attach
 
 from ..databases import Database
 from .conftest import FIELDS, Host, host_app
 
-TABLES = {"smtpservers_server", "smtpservers_option", "smtpservers_event", "smtpservers_draft"}
+TABLES = {
+    f"smtpservers_{name}"
+    for names in (
+        ("server", "option", "event", "draft", "trial", "kind", "waiting", "proof", "turn"),
+        ("message", "piece", "recipient", "attempt", "worker"),
+    )
+    for name in names
+}
 CONVENTION = {
     "ix": "ix_%(column_0_N_label)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -55,6 +63,7 @@ def test_attaching_twice_gives_the_same_tables() -> None:
     db, other = SQLAlchemy(), SQLAlchemy()
     assert attach(db) is attach(db)
     assert attach(db) is not attach(other)
+    assert outbox_tables(attach(db)).message is db.metadata.tables["smtpservers_message"]
     assert set(db.metadata.tables) == TABLES
 
 

@@ -409,7 +409,7 @@ def test_candidates(host: Host, using: str | None, address: str, expected: set[s
     found = host.store.candidates(using=using, address=address)
     assert {server.name for server in found.servers} == expected
     assert [server.position for server in found.servers] == sorted(server.position for server in found.servers)
-    assert (found.sending_enabled, found.any_server, found.table_missing) == (True, True, False)
+    assert (found.sending_enabled, found.table_missing) == (True, False)
 
 
 def test_candidates_by_public_id(host: Host, profile: ServerProfile) -> None:
@@ -420,7 +420,7 @@ def test_candidates_by_public_id(host: Host, profile: ServerProfile) -> None:
 
 
 def test_no_server_at_all(host: Host) -> None:
-    """An empty table is told from a missing one, and from one without a match."""
+    """An empty table is told from a missing one."""
     assert host.store.candidates(using=None, address=ADDRESS) == Candidates(True, ())
     host.store.add({**FIELDS, "enabled": False, "address": "x@y.example"})
-    assert host.store.candidates(using=None, address=ADDRESS) == Candidates(True, (), any_server=True)
+    assert host.store.candidates(using=None, address=ADDRESS) == Candidates(True, ())

@@ -14,6 +14,7 @@ from flask_smtpservers import (
     Delivery,
     Diagnosis,
     InvalidServer,
+    Queued,
     Route,
     Scope,
     SendError,
@@ -33,6 +34,7 @@ def use(app: Flask, db: SQLAlchemy, mail: Mail, message: Message) -> None:
     smtp = SMTPServers(app, db=db, mail=mail, access=may_manage_mail, owner=lambda: 5)
     assert_type(smtp.send(message, using="Invoices"), Delivery)
     assert_type(smtp.explain(message), Route)
+    assert_type(smtp.enqueue(message, kind="bulk", expires=3600, at_most_once=True), Queued)
     assert_type(smtp.servers(), list[ServerProfile])
     server = smtp.add_server(name="Invoices", host="smtp.example.com", port=465, security="ssl")
     assert_type(server, ServerProfile)
@@ -41,6 +43,15 @@ def use(app: Flask, db: SQLAlchemy, mail: Mail, message: Message) -> None:
     assert_type(next(steps).diagnosis, Diagnosis | None)
     with smtp.using("Invoices"):
         mail.send(message)
+    with smtp.using(kind="bulk", owner=7, tenant=None):
+        assert_type(smtp.send(message, kind="bulk", owner=7, tenant="acme"), Delivery)
+
+    @smtp.using(kind="bulk")
+    def newsletter(number: int) -> str:
+        return str(number)
+
+    assert_type(newsletter(5), str)
+    assert_type(smtp.servers(scope=Scope("acme")), list[ServerProfile])
     try:
         smtp.edit_server(server.public_id, port=587)
     except InvalidServer as error:

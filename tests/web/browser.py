@@ -108,6 +108,11 @@ class Browser:
         assert response.status_code == 303, response.text
         return self._keep(self.client.get(response.location))
 
+    def use_change(self, server_id: str) -> TestResponse:
+        """Put a change that waits to use, without a test."""
+        form = form_of(self.get(f"/{server_id}/change"), "smtp-change-form")
+        return self.follow(self.post(f"/{server_id}/change/use", form))
+
     def token(self) -> str:
         """Return a CSRF token that is right for this browser's session."""
         return self.client.get("/token").text

@@ -27,8 +27,14 @@ def make_site(ca_file: Path, tmp_path: Path) -> Iterator[MakeSite]:
     """Make hosts with whatever a test wants different."""
     with ExitStack() as stack:
 
-        def make(*, access: Callable[..., Any] = may, owner: Callable[[], Any] | None = None, **config: Any) -> Host:
-            init = {"owner": owner or (lambda: session.get("user"))}
+        def make(
+            *,
+            access: Callable[..., Any] = may,
+            owner: Callable[[], Any] | None = None,
+            tenant: Callable[[], Any] | None = None,
+            **config: Any,
+        ) -> Host:
+            init = {"owner": owner or (lambda: session.get("user")), "tenant": tenant}
             url = config.pop("database_url", f"sqlite:///{tmp_path / 'web.db'}")
             made = stack.enter_context(hosting(url, ca_file=ca_file, access=access, init=init, **config))
             add_token_page(made.app)

@@ -359,11 +359,12 @@ def test_the_preview_does_not_multiply_what_was_sent(admin: Browser, mailbox: Ma
 
 
 @pytest.mark.parametrize("send_as", ["a@" + "a." * 200_000 + "de", "a@" + "ß." * 80_000])
-def test_a_giant_address_is_not_looked_up(send_as: str) -> None:
+def test_a_giant_address_is_not_looked_up(site: Host, send_as: str) -> None:
     """Every parent domain would be tried: seconds of work for one request, by the square of the length."""
     form = ServerForm.posted(MultiDict({"send_as": send_as}))
-    before = time.process_time()
-    assert presets.meant(form) is None
+    with site.app.app_context():
+        before = time.process_time()
+        assert presets.meant(form) is None
     assert time.process_time() - before < 0.5
 
 

@@ -12,6 +12,7 @@ from tests.apps import Host
 from tests.peers.mailbox import PASSWORD, USERNAME, Mailbox
 
 from .browser import Browser, form_of, typed, words
+from .conftest import MakeSite
 
 
 def stored(site: Host) -> Any:
@@ -24,7 +25,7 @@ def test_a_server_is_added(site: Host, admin: Browser, mailbox: Mailbox) -> None
     """Every field arrives; the page says so and points at the new row."""
     answer = admin.post("/add", typed(mailbox, reply_to="help@example.test", timeout_seconds="7.5"))
     server = stored(site)
-    assert answer.location == f"/smtp/#server-{server.public_id}"
+    assert answer.location == f"/smtp/?at={server.public_id}#server-{server.public_id}"
     assert "“Shop” was saved." in words(admin.follow(answer))
     assert (server.name, server.host, server.port, server.security) == (
         "Shop",
@@ -424,6 +425,7 @@ def test_the_key_can_be_removed_with_its_certificate(site: Host, admin: Browser,
     server = stored(site)
     form = {**form_of(admin.get(f"/{server.public_id}/edit")), "client_certificate": "", "remove_client_key": "1"}
     assert admin.post(f"/{server.public_id}/edit", form).status_code == 303
+    admin.use_change(server.public_id)
     assert stored(site).client_key is None
 
 
@@ -446,6 +448,23 @@ def test_what_is_set_for_the_connections(site: Host, admin: Browser, mailbox: Ma
     shown = form_of(admin.get(f"/{server.public_id}/edit"))
     assert (shown["max_connections"], "pipelining" in shown) == ("3", False)
     admin.post(f"/{server.public_id}/edit", {**shown, "max_connections": "", "pipelining": "1"})
+    admin.use_change(server.public_id)
     with site.app.app_context():
         (server,) = site.smtp.servers()
     assert (server.max_connections, server.pipelining) == (0, True)
+
+
+@pytest.mark.parametrize(("providers", "offered"), [([], False), (["gmail"], True)])
+def test_where_there_is_no_provider_to_choose_none_is_asked_for(
+    make_site: MakeSite, providers: list[str], offered: bool
+) -> None:
+    """The operator names one host for users, and perhaps a provider."""
+    site = make_site(
+        access=lambda action, scope: True,
+        owner=lambda: "ann",
+        SMTPSERVERS_PERSONAL=True,
+        SMTPSERVERS_PERSONAL_HOSTS=["mail.example.org"],
+        SMTPSERVERS_PERSONAL_PROVIDERS=providers,
+    )
+    page = Browser(site.app).get("/me/add")
+    assert ("smtp-chooser" in page.text, "Mail provider" in words(page)) == (offered, offered)

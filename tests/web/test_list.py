@@ -220,3 +220,24 @@ def test_what_used_a_server_is_said_before_it_goes() -> None:
     assert presenting.uses(profile(enabled=False, is_default=True), [], builtin="") == [
         "It is paused: no mail goes through it."
     ]
+
+
+def test_a_long_list_has_pages(site: Host, admin: Browser) -> None:
+    """Each page shows its part, and after a button was pressed the page with that server is shown again."""
+    ids = add(site, *(f"Branch {number:03}" for number in range(205)))
+    first = admin.get("/")
+    assert "1 to 100 of 205" in words(first)
+    assert "Branch 099" in words(first)
+    assert "Branch 100" not in words(first)
+    last = admin.get("/?page=3")
+    assert "201 to 205 of 205" in words(last)
+    assert "Branch 204" in words(last)
+    assert words(admin.get("/?page=99")) == words(last)
+    for odd in ("0", "-1", "x", "9" * 30):
+        assert words(admin.get(f"/?page={odd}")) == words(first)
+    page = admin.follow(admin.post(f"/{ids[150]}/pause"))
+    assert "101 to 200 of 205" in words(page)
+    assert f'id="server-{ids[150]}"' in page.text
+    found = admin.get("/?find=branch&page=2")
+    assert "205 of 205 servers" in words(found)
+    assert "find=branch" in found.text.partition('rel="next"')[0].rpartition("<a")[2]

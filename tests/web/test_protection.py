@@ -115,8 +115,9 @@ def test_a_request_from_our_own_pages_is_taken(make_site: MakeSite, headers: dic
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
 def test_buttons_take_post_only(site: Host, shop: str, method: str) -> None:
     browser = Browser(site.app)
+    pages = {rule.rule for rule in rules(site.app) if "GET" in (rule.methods or set())}
     for rule in rules(site.app):
-        if "GET" not in (rule.methods or set()):
+        if rule.rule not in pages:
             path = BASE + path_of(rule, shop)
             assert browser.client.open(path, method=method).status_code == 405, path
     assert unchanged(site, shop)
