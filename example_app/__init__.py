@@ -68,6 +68,8 @@ def create_app(instance: Path | str | None = None, *, office: PostOffice | None 
         },
         # Flask-SMTPServers: people may have a server of their own, in this demo only at the built-in mail server.
         SMTPSERVERS_PERSONAL=True,
+        # Links that prove addresses lead to these hosts only; in production, set SMTPSERVERS_EXTERNAL_URL.
+        TRUSTED_HOSTS=["127.0.0.1", "localhost"],
         SMTPSERVERS_PERSONAL_HOSTS=[f"{office.host}:{port}" for port in (office.submission_port, office.smtps_port)],
         # Flask-SMTPServers: its pages stand inside the shop's own frame and navigation.
         SMTPSERVERS_BASE_TEMPLATE="base.html",

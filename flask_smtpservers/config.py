@@ -31,6 +31,9 @@ TOKEN_LENGTH = 16
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+#: Those of :class:`Settings` that are Flask's own and have no key with the prefix.
+FLASKS = frozenset({"secret_keys", "server_name", "trusted_hosts"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -39,6 +42,8 @@ class Settings:
     :param encryption_keys: base64 keys of 32 bytes, newest first (``flask smtp keys generate`` makes one).
     :param secret_keys: the app's ``SECRET_KEY`` and ``SECRET_KEY_FALLBACKS``, from which keys are derived
         while ``encryption_keys`` is empty.
+    :param server_name: the app's ``SERVER_NAME``; empty if it has none.
+    :param trusted_hosts: whether the app has ``TRUSTED_HOSTS``, so that requests to other hosts are refused.
     :param allowed_networks: networks that the guard allows besides public addresses, in CIDR notation.
     :param allowed_hosts: host names that may be used although they have no dot or end in a local zone.
     :param ca_file: path of a PEM file of certificate authorities to trust besides the system's.
@@ -88,6 +93,8 @@ class Settings:
 
     encryption_keys: tuple[Secret, ...] = ()
     secret_keys: tuple[Secret, ...] = ()
+    server_name: str = ""
+    trusted_hosts: bool = False
     allowed_networks: tuple[Network, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
     ca_file: str | None = None
@@ -136,7 +143,7 @@ class Settings:
         :raises ConfigurationError: a key is unknown or its value has the wrong form; the text names the key.
         """
         values: dict[str, Any] = {"app_name": app_name}
-        known = {item.name for item in fields(cls)} - {"secret_keys"}
+        known = {item.name for item in fields(cls)} - FLASKS
         for key in config:
             if key.startswith(PREFIX) and key[len(PREFIX) :].lower() not in known:
                 raise ConfigurationError(f"{key} is not a setting of Flask-SMTPServers; check its spelling")
@@ -144,6 +151,8 @@ class Settings:
             key = PREFIX + name.upper()
             if key in config and config[key] is not None:
                 values[name] = _READERS[name](key, config[key])
+        values["server_name"] = config.get("SERVER_NAME") or ""
+        values["trusted_hosts"] = bool(config.get("TRUSTED_HOSTS"))
         values["secret_keys"] = tuple(
             Secret(item.decode("latin-1") if isinstance(item, bytes) else str(item))
             for item in (config.get("SECRET_KEY"), *(config.get("SECRET_KEY_FALLBACKS") or ()))

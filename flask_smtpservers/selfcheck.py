@@ -10,6 +10,7 @@ id                                what it looks at
 ``mail.connection_class``         no ``Connection`` class of the host's own stands in the way
 ``mail.suppressed``               ``MAIL_SUPPRESS_SEND`` does not hold the mail back
 ``app.debug_mail``                Flask-Mail's debug output, which shows passwords, is off
+``personal.address``              the app knows its own address, if users may have servers of their own
 ``database.unreachable``          the database answers; the checks below need it
 ``tables.missing``                the tables exist
 ``tables.old``                    the tables have every column that this version uses
@@ -37,9 +38,11 @@ from sqlalchemy import Boolean, Column, DateTime, Integer, Numeric
 from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeEngine
 
+from .config import Settings
 from .errors import ConfigurationError, StoreUnavailable
 from .i18n import gettext as _
 from .outbox.outbox import Outbox
+from .sending.address_proof import can_send_proofs
 from .servers import models
 from .servers.keyring import Keyring
 from .servers.profile import ServerProfile
@@ -117,7 +120,7 @@ def run_checks(state: AppState, *, hook: HookFacts, now: datetime | None = None)
     :param hook: the state of the Flask-Mail hook, as :func:`flask_smtpservers.mail.hook_status` returns it.
     :param now: the time to compare expiry dates with; the current time if not given.
     """
-    checks = [*_key_checks(state.keyring), *_hook_checks(hook)]
+    checks = [*_key_checks(state.keyring), *_hook_checks(hook), _personal_check(state.settings)]
     try:
         checks.extend(_database_checks(state.store, now or datetime.now(UTC)))
         if any(check.id == "tables.old" and check.state is CheckState.OK for check in checks):
@@ -208,6 +211,21 @@ def _hook_checks(hook: HookFacts) -> Iterator[Check]:
         _("Set MAIL_DEBUG = False; it follows the app's debug mode if it is not set."),
     )
     yield _verdict("app.debug_mail", debug if hook.debug else None, _("Flask-Mail's debug output is off."))
+
+
+def _personal_check(settings: Settings) -> Check:
+    if not settings.personal:
+        return Check("personal.address", CheckState.OK, _("Users cannot have servers of their own here."))
+    fault = (
+        CheckState.WARNING,
+        _(
+            "Users' own servers need SMTPSERVERS_EXTERNAL_URL: the app does not know its own address, so no link is "
+            "sent by which a user proves his."
+        ),
+        _("Set SMTPSERVERS_EXTERNAL_URL, SERVER_NAME or TRUSTED_HOSTS."),
+    )
+    fine = _("The app knows its own address, for the links by which users prove theirs.")
+    return _verdict("personal.address", None if can_send_proofs(settings) else fault, fine)
 
 
 def _database_checks(store: ServerStore, now: datetime) -> Iterator[Check]:

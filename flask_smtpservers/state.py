@@ -68,12 +68,12 @@ class AppState:
         """Give what finds the servers of an address for those who look after a scope."""
         return self.personal_finder if scope.owner else self.finder
 
-    def guard_for(self, owner: str, host: str) -> Guard:
+    def guard_for(self, owner: str, host: str, port: int) -> Guard:
         """Give what a server may connect to; less, if it is a user's own.
 
         :param owner: the user whose own server it is; empty for others.
         """
-        return personal.guard(self.guard, host, self.settings) if owner else self.guard
+        return personal.guard(self.guard, host, port, self.settings) if owner else self.guard
 
 
 def state_of(app: Flask | None = None) -> AppState:

@@ -101,6 +101,24 @@ def test_what_stands_in_the_way_of_the_hook(host: Host, hook: HookStatus, expect
     assert states_of(checks_of(host, hook)) == expected
 
 
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({}, {"personal.address": "warning"}),
+        ({"SMTPSERVERS_EXTERNAL_URL": "https://shop.test"}, {}),
+        ({"SERVER_NAME": "shop.test"}, {}),
+        ({"TRUSTED_HOSTS": ["shop.test"]}, {}),
+    ],
+)
+def test_users_servers_need_the_address_of_the_app(config: dict[str, Any], expected: dict[str, str]) -> None:
+    """Else a request could say where the links lead that prove users' addresses, so none are sent."""
+    more = {"SMTPSERVERS_PERSONAL": True, "SMTPSERVERS_ENCRYPTION_KEYS": [generate_key()], **config}
+    with hosting(init={"owner": lambda: "ann"}, **more) as host:
+        found = checks_of(host)
+    assert states_of(found) == expected
+    assert "SMTPSERVERS_EXTERNAL_URL" in found["personal.address"].cure or not expected
+
+
 def test_missing_tables_are_one_error() -> None:
     """Before the migration ran there is one error, not one for every query."""
     with hosting(create_tables=False, SMTPSERVERS_ENCRYPTION_KEYS=[generate_key()]) as host:

@@ -164,7 +164,7 @@ def _timed(hops: list[Hop]) -> list[Hop]:
 
 def _domain(value: str) -> str:
     try:
-        address = parseaddr(value[:1000])[1]
-    except (ValueError, IndexError):  # the parser of older Pythons trips over some input
+        address = parseaddr(without_comments(value[:1000]))[1]  # it calls itself for each comment in a comment
+    except (ValueError, IndexError, RecursionError):  # the parser of older Pythons trips over some input
         return ""
     return address.rpartition("@")[2].lower()[:255] if "@" in address else ""

@@ -72,7 +72,8 @@ def _question(state: AppState, row: Mapping[str, Any]) -> Question:
         owner=row["owner"],
         owner_named=row["owner_named"],
         personal=settings.personal,
-        fallback=settings.personal_fallback,
+        # What was written for no user, from the app's own sender say, waits for nobody's server.
+        fallback=settings.personal_fallback or not row["owner"],
     )
 
 

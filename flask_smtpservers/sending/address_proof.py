@@ -15,7 +15,7 @@ from ..i18n import gettext as _
 from ..i18n import ngettext
 from ..safe_text import without_unsafe
 from ..servers.proving import PROVABLE, Answer
-from .links import LinkExpired, signed_link, ticket_of
+from .links import LinkExpired, knows_own_host, signed_link, ticket_of
 
 if TYPE_CHECKING:
     from ..config import Settings
@@ -33,8 +33,16 @@ def new_ticket() -> str:
     return secrets.token_urlsafe(24)
 
 
-def proof_message(settings: Settings, address: str, ticket: str) -> Message:
-    """Make the mail that asks whether ``address`` belongs to whoever entered it."""
+def can_send_proofs(settings: Settings) -> bool:
+    """Whether the app knows where its links lead; a host that only a request names is not good enough."""
+    return knows_own_host(settings)
+
+
+def proof_message(settings: Settings, address: str, ticket: str) -> Message | None:
+    """Make the mail that asks whether ``address`` belongs to whoever entered it; None if there is no link for it."""
+    link = signed_link(settings, ENDPOINT, ticket, salt=_SALT, certain=True)
+    if not link:
+        return None
     app = without_unsafe(settings.app_name)
     hours = int(PROVABLE.total_seconds() // 3600)
     paragraphs = [
@@ -46,7 +54,7 @@ def proof_message(settings: Settings, address: str, ticket: str) -> Message:
             address=address,
         ),
         _("If that is you, open this link, sign in, and press the button on the page:"),
-        signed_link(settings, ENDPOINT, ticket, salt=_SALT),
+        link,
         ngettext("It works once, for one hour.", "It works once, for %(number)s hours.", hours),
         _("If it is not you, ignore this message: nothing is sent from your address."),
     ]

@@ -201,7 +201,7 @@ class Dispatcher:
 
     def _guard(self, chosen: Route) -> Guard:
         server = chosen.server
-        return self._state.guard if server is None else self._state.guard_for(server.owner, server.host)
+        return self._state.guard if server is None else self._state.guard_for(server.owner, server.host, server.port)
 
     def _session(self, endpoint: Endpoint, deadline: Deadline, guard: Guard) -> Session:
         return Session(

@@ -18,11 +18,15 @@ class LinkExpired(Exception):
     """A link is ours but too old."""
 
 
-def signed_link(settings: Settings, endpoint: str, ticket: str, *, salt: str) -> str:
+def signed_link(settings: Settings, endpoint: str, ticket: str, *, salt: str, certain: bool = False) -> str:
     """Make a link whose token carries ``ticket``; empty if the app does not know its own address here.
 
     :param salt: what the link is for: a token of another kind of link is none of these.
+    :param certain: make none to a host that only the request names: whoever made the request could lead its reader,
+        and the token, to a host of his own.
     """
+    if certain and not knows_own_host(settings):
+        return ""
     token = str(_serializer(settings, salt).dumps(ticket))
     if settings.external_url:
         parts = urlsplit(settings.external_url)
@@ -32,6 +36,12 @@ def signed_link(settings: Settings, endpoint: str, ticket: str, *, salt: str) ->
         return url_for(endpoint, token=token, _external=True)
     except RuntimeError:  # outside of a request, and without SERVER_NAME
         return ""
+
+
+def knows_own_host(settings: Settings) -> bool:
+    """Whether the app's configuration says at which host it is, so that no request can claim another one."""
+    named = settings.server_name and not current_app.url_map.host_matching  # there, Flask takes the request's host
+    return bool(settings.external_url or named or settings.trusted_hosts)
 
 
 def ticket_of(settings: Settings, token: str, *, salt: str, seconds: float) -> str | None:

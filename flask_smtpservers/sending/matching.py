@@ -26,6 +26,7 @@ class Question:
     :param personal: whether users may have servers of their own.
     :param fallback: whether a shared server sends a user's mail if his own cannot.
     :param withdrawn: public ids of users' servers that the operator does not permit any more.
+    :param from_app: whether ``address`` is that of the app's default sender, whatever name stands beside it.
     """
 
     using: str | None = None
@@ -38,6 +39,7 @@ class Question:
     personal: bool = False
     fallback: bool = True
     withdrawn: frozenset[str] = field(default_factory=frozenset)
+    from_app: bool = False
 
     def concerns(self, server: ServerProfile) -> bool:
         """Whether a server may have to do with the message at all: it is the app's, the tenant's, or the user's."""
@@ -48,11 +50,11 @@ class Question:
     def is_users_own(self, own: Sequence[ServerProfile]) -> bool:
         """Whether this is a user's own mail: the program says so, its kind does, or it comes from his proved address.
 
-        Mail from the app's default sender never is, nor is mail to many.
+        Mail from the address of the app's default sender never is, nor is mail to many.
 
         :param own: the user's servers.
         """
-        if not self.personal or not self.address or (self.kind is not None and self.kind.bulk):
+        if not self.personal or not self.address or self.from_app or (self.kind is not None and self.kind.bulk):
             return False
         if self.owner_named or (self.kind is not None and self.kind.personal):
             return True
@@ -101,6 +103,8 @@ def by_owner(question: Question, own: Sequence[ServerProfile]) -> Found:
         return (), _("Users have no servers of their own here.")
     if not question.address:
         return (), _("The message has no sender of its own, so it is not a user's own mail.")
+    if question.from_app:
+        return (), _("The message has the app's own sender, so it is not a user's own mail.")
     if question.kind is not None and question.kind.bulk:
         return (), _("Mail to many never goes through a user's own server.")
     if not question.owner:

@@ -17,7 +17,7 @@ from .explanation import Explanation
 from .matching import Question
 from .question import answered, ask
 from .routing import NoRoute, Route, route
-from .sender import Sender, decide_sender, is_default_sender, read_sender
+from .sender import Sender, decide_sender, has_default_address, is_default_sender, read_sender
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -110,7 +110,14 @@ class Planner:
         is_default = is_default_sender(message.sender, self._default_sender)
         author = None if is_default else read_sender(message.sender)
         address = author.address if author is not None else ""
-        asked = ask(self._app, self._state, message, address, choice.current() if said is None else said)
+        asked = ask(
+            self._app,
+            self._state,
+            message,
+            address,
+            choice.current() if said is None else said,
+            from_app=has_default_address(address, self._default_sender),
+        )
         with self._entering():
             found = self._state.store.candidates(
                 using=asked.using,

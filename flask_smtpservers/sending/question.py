@@ -23,12 +23,15 @@ if TYPE_CHECKING:
     from ..state import AppState
 
 
-def ask(app: Flask, state: AppState, message: Message, address: str, said: Choice) -> Question:
+def ask(
+    app: Flask, state: AppState, message: Message, address: str, said: Choice, *, from_app: bool = False
+) -> Question:
     """Make the question; nothing is read from the database.
 
     The host is asked for tenant and user only within a request of this app, and only where they matter.
 
     :param address: the address of the message's own sender; empty if it has none.
+    :param from_app: whether that is the address of the app's default sender.
     :raises MessageRefused: there is no such kind of mail.
     """
     settings = state.settings
@@ -37,7 +40,7 @@ def ask(app: Flask, state: AppState, message: Message, address: str, said: Choic
     tenant = (state.tenant() if in_request else None) if isinstance(said.tenant, Kept) else said.tenant
     named = isinstance(said.owner, str)
     owner = said.owner if isinstance(said.owner, str) else None
-    may_be_personal = settings.personal and bool(address) and not (kind is not None and kind.bulk)
+    may_be_personal = settings.personal and bool(address) and not from_app and not (kind is not None and kind.bulk)
     if isinstance(said.owner, Kept) and may_be_personal and in_request:
         owner = state.owner()
     return Question(
@@ -49,6 +52,7 @@ def ask(app: Flask, state: AppState, message: Message, address: str, said: Choic
         owner_named=named,
         personal=settings.personal,
         fallback=settings.personal_fallback,
+        from_app=from_app,
     )
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from ..errors import ServerNotFound
 from ..i18n import gettext as _
-from ..servers.cleaning import name_key
+from ..servers.cleaning import BUILT_IN, name_key
 from ..servers.profile import ServerProfile
 from .matching import (
     Fit,
@@ -25,9 +25,6 @@ from .matching import (
 )
 
 __all__ = ["BUILT_IN", "NoRoute", "Passed", "Question", "Route", "Rule", "Tried", "precedence", "route"]
-
-#: How the app's own ``MAIL_*`` server is called.
-BUILT_IN = "Built-in"
 
 
 class Rule(StrEnum):
@@ -164,10 +161,22 @@ def _first(rule: Rule, question: Question, fitting: Sequence[Fit], none: str) ->
 def _asked_for(
     name: str, question: Question, shared: Sequence[ServerProfile], own: Sequence[ServerProfile], builtin: bool
 ) -> Route:
-    """Find the server that the program named. A user cannot put his own in the place of one of the app's."""
+    """Find the server that the program named. A user cannot put his own in the place of one of the app's.
+
+    His own is found by its public id; by its name only if the program says that the mail is his, and no shared server
+    has that name, be it paused.
+    """
     wanted = name_key(name)
+    if wanted == name_key(BUILT_IN):
+        if not builtin:
+            raise NoRoute(_("The app's own MAIL_* settings were asked for, and must not be used here."))
+        reason = _("The program asked for the app's own MAIL_* settings.")
+        return Route(None, Rule.USING, reason, (Tried(Rule.USING, reason),))
     mine = own if question.is_users_own(own) else ()
-    named = [server for server in (*shared, *mine) if wanted == name_key(server.name) or name == server.public_id]
+    named = [server for server in (*shared, *mine) if name == server.public_id]
+    named = named or [server for server in shared if wanted == name_key(server.name)]
+    if not named and question.owner_named:
+        named = [server for server in mine if wanted == name_key(server.name)]
     fitting = [Fit(server, _('The program asked for "%(name)s".', name=server.name)) for server in named]
     chosen, step = _first(Rule.USING, question, fitting, "")
     if chosen is not None:
@@ -176,11 +185,6 @@ def _asked_for(
         fault = fault_of(named[0], question)
         text = _('The server "%(name)s" was asked for, but it cannot send. %(fault)s', name=named[0].name, fault=fault)
         raise NoRoute(text, [step])
-    if wanted == name_key(BUILT_IN):
-        if not builtin:
-            raise NoRoute(_("The app's own MAIL_* settings were asked for, and must not be used here."))
-        reason = _("The program asked for the app's own MAIL_* settings.")
-        return Route(None, Rule.USING, reason, (Tried(Rule.USING, reason),))
     raise NoRoute(_('No SMTP server is called "%(name)s".', name=name))
 
 

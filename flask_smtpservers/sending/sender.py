@@ -9,6 +9,7 @@ from ..errors import MessageRefused
 from ..i18n import gettext as _
 from ..mailbox import Mailbox, mailbox, parse_address, parse_mailbox, recover
 from ..safe_text import without_unsafe
+from ..servers.mailboxes import address_key
 from ..servers.profile import ForeignSender, SenderPolicy, ServerProfile
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "decide_sender",
     "envelope_address",
     "format_name",
+    "has_default_address",
     "is_default_sender",
     "mailbox",
     "parse_mailbox",
@@ -84,6 +86,18 @@ def is_default_sender(sender: object, default: object) -> bool:
     if own is None or apps is None:
         return own is None
     return own.key == apps.key and own.name in ("", apps.name)
+
+
+def has_default_address(address: str, default: object) -> bool:
+    """Whether an address is that of the app's default sender, however it is written.
+
+    :param default: ``MAIL_DEFAULT_SENDER`` in any of its forms.
+    """
+    try:
+        apps = read_sender(default)
+    except MessageRefused:
+        return False
+    return bool(address) and apps is not None and address_key(address) == address_key(apps.address)
 
 
 def decide_sender(

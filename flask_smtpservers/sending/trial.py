@@ -140,11 +140,11 @@ def _run(
 ) -> Iterator[Step]:
     endpoint = endpoint_from(profile, state.settings, password=password, client_key=key)
     users = bool(profile.owner) and not operator
-    fenced = users and not personal.known_host(profile.host, state.settings, state.catalog)
+    fenced = users and not personal.known_host(profile.host, profile.port, state.settings, state.catalog)
     seconds = state.settings.test_deadline_seconds
     patience = Patience(seconds)
     deadline = patience if fenced else Deadline(seconds)
-    guard = state.guard_for(profile.owner, profile.host)
+    guard = state.guard_for(profile.owner, profile.host, profile.port)
     try:
         sender, content = _letter(state, profile, recipient, awaited)
     except MessageRefused as error:  # the row was changed behind our back

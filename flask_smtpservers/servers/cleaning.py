@@ -22,6 +22,9 @@ from ..smtp.hostname import host_error
 from .pasted import Pasted
 from .profile import ServerProfile
 
+#: How the app's own ``MAIL_*`` server is called; no other may be.
+BUILT_IN = "Built-in"
+
 Choice = TypeVar("Choice", bound=StrEnum)
 
 _FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}

@@ -11,7 +11,7 @@ from ..errors import InvalidServer, PasswordRequired
 from ..i18n import gettext as _
 from ..safe_text import has_bidi_controls
 from .advice import advise
-from .cleaning import Cleaning, FieldRules, FieldWarning, is_visible, name_key
+from .cleaning import BUILT_IN, Cleaning, FieldRules, FieldWarning, is_visible, name_key
 from .credentials import clean_credentials
 from .destination import clean_destination
 from .mailboxes import check_address, split_mailbox
@@ -87,6 +87,8 @@ def _name(work: Cleaning) -> bool:
         work.error("name", _("This must not hold signs that turn the direction of writing."))
     elif name and not is_visible(name):
         work.error("name", _("Nothing can be seen of this name."))
+    elif name_key(name) == name_key(BUILT_IN):
+        work.error("name", _("The app's own mail server is called “%(name)s”. Choose another name.", name=BUILT_IN))
     elif len(name_key(name)) > NAME_KEY_LENGTH:  # one sign may become 18 when its compatibility form is taken
         work.error("name", _("This is too long: %(limit)s characters are allowed.", limit=NAME_LENGTH))
     work.values["name"] = name or work.values.get("host", "")[:NAME_LENGTH]

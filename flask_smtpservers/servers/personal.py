@@ -60,14 +60,25 @@ def refused(
 
 def permits(host: str, port: int, settings: Settings, catalog: Catalog) -> bool:
     """Whether a user's own server may be at this host and port."""
-    if not settings.personal or not _host_permitted(host, settings, catalog):
+    if not settings.personal:
         return False
-    return _named(host, port, settings) or port in USUAL_PORTS | _preset_ports(host, catalog)
+    if (host.lower(), port) in settings.personal_hosts:
+        return True
+    whole = (host.lower(), None) in settings.personal_hosts or _provider_permitted(host, settings, catalog)
+    return whole and port in USUAL_PORTS | _preset_ports(host, catalog)
 
 
-def guard(usual: Guard, host: str, settings: Settings) -> Guard:
-    """Give what a user's own server may connect to: only public addresses, unless the operator names the host."""
-    return usual if any(host.lower() == name for name, _port in settings.personal_hosts) else Guard()
+def guard(usual: Guard, host: str, port: int, settings: Settings) -> Guard:
+    """Give what a user's own server may connect to: only public addresses, unless the operator names it.
+
+    Where he names ports, a test tries no others either.
+    """
+    if not _named(host, port, settings):
+        return Guard()
+    if (host.lower(), None) in settings.personal_hosts:
+        return usual
+    ports = {one for name, one in settings.personal_hosts if name == host.lower() and one is not None}
+    return Guard(usual.allowed_networks, usual.allowed_hosts, ports)
 
 
 def offers(provider: Provider, settings: Settings) -> bool:
@@ -80,23 +91,25 @@ def offers(provider: Provider, settings: Settings) -> bool:
     return provider.id in settings.personal_providers or not named.isdisjoint(provider.hosts)
 
 
-def known_host(host: str, settings: Settings, catalog: Catalog) -> bool:
-    """Whether the operator names a host for users, or it is a preset's: then they may know why it fails."""
-    named = any(host.lower() == name for name, _port in settings.personal_hosts)
+def known_host(host: str, port: int, settings: Settings, catalog: Catalog) -> bool:
+    """Whether the operator names a server for users, or it is a preset's: then they may know why it fails."""
     # The presets for programs on this machine are nobody's servers elsewhere.
-    return named or any(one.kind != "local" for one in catalog.providers_of_host(host))
+    return _named(host, port, settings) or any(one.kind != "local" for one in catalog.providers_of_host(host))
 
 
 def _host_permitted(host: str, settings: Settings, catalog: Catalog) -> bool:
+    named = any(host.lower() == name for name, _port in settings.personal_hosts)
+    return named or _provider_permitted(host, settings, catalog)
+
+
+def _provider_permitted(host: str, settings: Settings, catalog: Catalog) -> bool:
     if not settings.personal_hosts and not settings.personal_providers:
-        return True
-    if any(host.lower() == name for name, _port in settings.personal_hosts):
         return True
     return any(one.id in settings.personal_providers for one in catalog.providers_of_host(host))
 
 
 def _named(host: str, port: int, settings: Settings) -> bool:
-    return (host.lower(), port) in settings.personal_hosts
+    return not {(host.lower(), port), (host.lower(), None)}.isdisjoint(settings.personal_hosts)
 
 
 def _preset_ports(host: str, catalog: Catalog) -> frozenset[int]:

@@ -120,6 +120,11 @@ def default_is_fixed(profile: ServerProfile) -> str:
     return _("The app's configuration makes “%(name)s” the default.", name=profile.name)
 
 
+def no_more() -> str:
+    """Say why a user gets no other server while one of his is suspended."""
+    return _("An administrator has suspended a server of yours; until it may send again, you cannot add another one.")
+
+
 def paused() -> str:
     """Say why a paused server cannot be the default."""
     return _("A paused server cannot be the default; let it send first.")

@@ -29,7 +29,7 @@ from .retesting import needing_test
 from .rotation import Rotation, Turn, turn
 from .rows import naive, profile_of
 from .scoping import within
-from .standing import default_is_fixed, paused
+from .standing import default_is_fixed, no_more, paused
 from .waiting import Waiting, differing
 
 if TYPE_CHECKING:
@@ -93,6 +93,8 @@ class ServerStore(Proposals):
     def add(self, fields: Mapping[str, Any], *, scope: Scope = APP, actor: str = "", operator: bool = False) -> Saved:
         """Add a server; the first one becomes the default, unless it is paused.
 
+        A user gets no other one while one of his is suspended: else he would only enter it again.
+
         :param fields: as :func:`~.fields.clean` takes them.
         :param actor: who does it, for the history.
         :param operator: whether the fields come from config or the command line, where ``env:NAME`` is a reference.
@@ -100,6 +102,8 @@ class ServerStore(Proposals):
         """
         with self._change(actor, scope) as change:
             order = change.order()
+            if scope.owner and any(change.server(public_id).suspended for public_id in order):
+                raise InvalidServer({"name": (no_more(),)})
             cleaned = self._cleaned(change, fields, None, scope, operator, count=len(order))
             values = dict(cleaned.values)
             alone = not order and self._fixed_default(scope) is None

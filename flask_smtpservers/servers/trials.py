@@ -119,7 +119,7 @@ class Trials:
             done = connection.execute(table.update().where(table.c.public_id == trial.public_id).values(row))
             if not done.rowcount:
                 connection.execute(table.insert().values(row))
-            self._prune(connection, trial.server_id)
+            self._prune(connection, trial)
 
     def find(self, public_id: str, *, scope: Scope = APP) -> Trial | None:
         """Return a test, or None if there is none with this id in this scope, or not any more."""
@@ -198,13 +198,14 @@ class Trials:
         same = (server.c.public_id == trial.server_id, server.c.version == row["version"])
         connection.execute(server.update().where(*same).values(arrived_at=naive(trial.arrived_at)))
 
-    def _prune(self, connection: Connection, server_id: str) -> None:
+    def _prune(self, connection: Connection, trial: Trial) -> None:
         table = self._tables.trial
+        same = (table.c.server_id == trial.server_id, within(table, trial.scope))
         connection.execute(table.delete().where(table.c.started_at <= naive(self.clock() - KEPT_FOR)))
-        newest = select(table.c.id).where(table.c.server_id == server_id).order_by(table.c.id.desc())
+        newest = select(table.c.id).where(*same).order_by(table.c.id.desc())
         beyond = connection.execute(newest.offset(KEPT).limit(1)).scalar()
         if beyond is not None:
-            connection.execute(table.delete().where(table.c.server_id == server_id, table.c.id <= beyond))
+            connection.execute(table.delete().where(*same, table.c.id <= beyond))
 
 
 def _row(trial: Trial) -> dict[str, Any]:

@@ -13,10 +13,13 @@ logger = logging.getLogger("flask_smtpservers")
 
 
 def proved_addresses() -> list[str]:
-    """Return the person's addresses, each once: those that he has proved, and those that the host vouches for."""
+    """Return the person's addresses, each once: those that he has proved, and those that the host vouches for.
+
+    What a server proves that an administrator has suspended is left out.
+    """
     scope = scope_of_request()
     servers = state_of().store.servers(scope=scope)
-    found = [server.address for server in servers if server.address_verified_at is not None]
+    found = [server.address for server in servers if server.address_verified_at is not None and not server.suspended]
     return list({address_key(one)[0]: one for one in reversed([*found, *_vouched_for(scope.owner or "")])}.values())[
         ::-1
     ]

@@ -16,6 +16,7 @@ from ..permissions import Action, Scope
 from ..servers import personal as policy
 from ..servers.profile import ServerProfile
 from ..servers.proving import PAUSE
+from ..servers.standing import no_more
 from ..state import state_of
 from . import dates, presenting
 from .access import actor, for_person, may_have_own, protected, tenant_scope
@@ -98,12 +99,16 @@ def _settings() -> Settings:
     asked = state.store.proofs_asked(scope=scope)
     now = datetime.now(UTC)
     most = state.settings.personal_maximum
-    more = len(servers) < most
+    limit = (
+        "" if len(servers) < most else ngettext("You can have one server.", "You can have %(number)s servers.", most)
+    )
+    if any(one.suspended for one in servers):
+        limit = no_more()
     rows = presenting.rows(servers, among=servers, now=now, waiting=state.store.waiting_ids(scope=scope))
     return Settings(
         servers=[_own(row, one, asked.get(one.public_id), now) for row, one in zip(rows, servers, strict=True)],
-        more=more,
-        limit="" if more else ngettext("You can have one server.", "You can have %(number)s servers.", most),
+        more=not limit,
+        limit=limit,
         yes=_through_it(servers),
         no=_never(),
         without=_otherwise(),

@@ -222,7 +222,7 @@ def may_know_why(profile: ServerProfile) -> bool:
     if not profile.owner or not scope_of_request().owner:
         return True
     state = state_of()
-    return personal.known_host(profile.host, state.settings, state.catalog)
+    return personal.known_host(profile.host, profile.port, state.settings, state.catalog)
 
 
 def _tested(profile: ServerProfile, *, now: datetime) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from ..errors import MessageRefused, SendError, ServerChanged, ServerNotFound, S
 from ..i18n import N_
 from ..i18n import gettext as _
 from ..permissions import Action
-from ..sending.address_proof import look_at_link, new_ticket, proof_message, use_link
+from ..sending.address_proof import can_send_proofs, look_at_link, new_ticket, proof_message, use_link
 from ..sending.choice import Choice
 from ..sending.delivery import Outcome
 from ..servers.profile import ServerProfile
@@ -112,6 +112,12 @@ def ask_for_proof(profile: ServerProfile) -> None:
             "The link could not be sent to %(address)s, so this server is not used yet. Try again later, or ask "
             "whoever runs this app.",
             address=profile.address,
+        )
+        if can_send_proofs(state_of().settings)
+        else _(
+            "The link could not be sent to %(address)s, so this server is not used yet: this app was not told its own "
+            "address. Ask whoever runs it to set that up.",
+            address=profile.address,
         ),
     )
     try:
@@ -122,11 +128,16 @@ def ask_for_proof(profile: ServerProfile) -> None:
 
 
 def _sent(address: str, ticket: str) -> bool:
-    """Send the link through a shared server, whoever is in front of the page; say whether it is on its way."""
-    state = state_of()
-    said = Choice(owner=None, tenant=scope_of_request().tenant)
+    """Send the link as the app's own mail, whoever is in front of the page; say whether it is on its way.
+
+    No server of a tenant carries it: whoever runs that could read the link.
+    """
+    message = proof_message(state_of().settings, address, ticket)
+    if message is None:
+        logger.warning("the link that proves a user's address could not be sent: set SMTPSERVERS_EXTERNAL_URL")
+        return False
     try:
-        delivery = hook.deliver(proof_message(state.settings, address, ticket), said)
+        delivery = hook.deliver(message, Choice(owner=None, tenant=None))
     except (SendError, MessageRefused, ServerNotFound, StoreUnavailable) as error:
         logger.warning("the link that proves a user's address could not be sent: %s", error)
         return False

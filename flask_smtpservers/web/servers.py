@@ -153,6 +153,9 @@ def remove_server(server_id: str) -> ResponseReturnValue:
     store = state_of().store
     profiles = store.servers(scope=scope_of_request())
     profile = store.get(server_id, scope=scope_of_request())
+    if profile.owner and profile.suspended:  # its user would add it again, and go on
+        tell("warning", _("“%(name)s” is suspended by an administrator, so it cannot be removed.", name=profile.name))
+        return redirect(place_in_list(server_id), 303)
     if request.method == "POST":
         store.remove(server_id, scope=scope_of_request(), actor=actor())
         return _done(_("“%(name)s” was removed.", name=profile.name))

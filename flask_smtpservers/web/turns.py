@@ -148,6 +148,8 @@ def _take(kind: str, target: str, seconds: float, limits: Limits, words: Mapping
     except StoreUnavailable as error:
         logger.warning("nothing can be tested: the database that counts the tests does not answer", exc_info=error)
         raise NoTurn(_("The database does not answer, so nothing was begun. Try again in a moment.")) from error
+    if answer is Wait.TARGET and scope_of_request().owner:
+        answer = Wait.OTHERS  # nobody learns which servers other users test
     if isinstance(answer, Wait):
         numbers = {
             Wait.MINUTE: limits.per_minute,

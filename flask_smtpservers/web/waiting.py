@@ -19,7 +19,7 @@ from ..sending.trial import try_server
 from ..servers.waiting import Waiting
 from ..state import state_of
 from . import dates
-from .access import actor, allowed_quietly, protected, scope_of_request
+from .access import actor, allowed_quietly, protected, require, scope_of_request
 from .changes import difference
 from .links import link, place_in_list
 from .outcome import after_waiting
@@ -106,6 +106,9 @@ def test_change(server_id: str) -> ResponseReturnValue:
 @protected(Action.EDIT_SERVERS)
 def use_change(server_id: str) -> ResponseReturnValue:
     """Use a change that waits although it has not passed a test."""
+    waiting = state_of().store.waiting(server_id, scope=scope_of_request())
+    if waiting is not None and _has_secrets(waiting):
+        require(Action.CHANGE_SECRETS)
     try:
         profile = state_of().store.activate(
             server_id, request.form.get("mark", ""), forced=True, scope=scope_of_request(), actor=actor()
@@ -147,7 +150,12 @@ def _values(waiting: Waiting) -> dict[str, Any]:
         "saved": saved or _("Saved %(when)s", when=when),
         "changes_made": difference(live, waiting.profile, waiting.fields),
         "in_use": live.usable,
+        "may_force": not _has_secrets(waiting) or allowed_quietly(Action.CHANGE_SECRETS),
     }
+
+
+def _has_secrets(waiting: Waiting) -> bool:
+    return bool({"password", "client_key"} & set(waiting.fields))
 
 
 def _gone(server_id: str) -> ResponseReturnValue:

@@ -51,6 +51,7 @@ def site(ca_file: Path, tmp_path: Path, mailbox: Mailbox, open_page: OpenPage) -
         "SMTPSERVERS_KINDS": kinds,
         "SMTPSERVERS_SERVERS": [{"name": "Relay", "host": "relay.example.org", "address": "relay@example.test"}],
         "SMTPSERVERS_PERSONAL": True,
+        "TRUSTED_HOSTS": ["127.0.0.1", "localhost"],
         "SMTPSERVERS_PERSONAL_HOSTS": [f"localhost:{mailbox.submission}"],
     }
     with hosting(database, ca_file=ca_file, init={"owner": lambda: ANN}, **config) as host, serving(host.app) as url:

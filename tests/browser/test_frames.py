@@ -46,6 +46,7 @@ def framed(
     config: dict[str, Any] = {
         "SMTPSERVERS_BASE_TEMPLATE": f"{request.param}.html",
         "SMTPSERVERS_PERSONAL": True,
+        "TRUSTED_HOSTS": ["127.0.0.1", "localhost"],
         "SMTPSERVERS_PERSONAL_HOSTS": [f"localhost:{mailbox.submission}"],
     }
     with hosting(url, ca_file=ca_file, init={"owner": lambda: ANN}, **config) as host:

@@ -39,6 +39,7 @@ def people(ca_file: Path, tmp_path: Path, mailbox: Mailbox) -> Iterator[Live]:
     """A host app on loopback whose users may have servers of their own; ``/as/ann`` signs Ann in."""
     settings = {
         "SMTPSERVERS_PERSONAL": True,
+        "TRUSTED_HOSTS": ["127.0.0.1", "localhost"],
         "SMTPSERVERS_PERSONAL_HOSTS": [f"localhost:{mailbox.submission}"],
         "SMTPSERVERS_APP_NAME": "Corner Shop",
         "MAIL_SERVER": "localhost",

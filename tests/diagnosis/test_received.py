@@ -237,3 +237,8 @@ def test_whatever_is_pasted_is_read(fields: list[tuple[str, str]]) -> None:
         assert part.lower() in text.lower() or "\\" in text
     for one in found.verdicts:
         assert (one.grade is Grade.MISSING) is (one.result == "")
+
+
+def test_comments_in_comments_end_nothing() -> None:
+    """The parser of the standard library calls itself for each of them."""
+    assert read_headers("From: " + "(" * 100_000 + " a@example.test\nSubject: x\n").hops == ()

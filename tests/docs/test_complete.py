@@ -12,7 +12,7 @@ import pytest
 import flask_smtpservers
 from flask_smtpservers import errors, selfcheck, signals
 from flask_smtpservers.cli import smtp_commands
-from flask_smtpservers.config import PREFIX, Settings
+from flask_smtpservers.config import FLASKS, PREFIX, Settings
 from flask_smtpservers.permissions import Action
 from flask_smtpservers.providers.schema import KEYS
 from flask_smtpservers.servers.profile import FIELDS
@@ -20,7 +20,7 @@ from flask_smtpservers.servers.profile import FIELDS
 from ..apps import Host
 from .pages import PAGES, ROOT, keys, name_of
 
-SETTINGS = {PREFIX + field.name.upper() for field in fields(Settings) if field.name != "secret_keys"}
+SETTINGS = {PREFIX + field.name.upper() for field in fields(Settings) if field.name not in FLASKS}
 
 
 def test_settings() -> None:

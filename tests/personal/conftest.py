@@ -81,6 +81,7 @@ def make_site(ca_file: Path, tmp_path: Path, mailbox: Mailbox, internet: Interne
             whose = {"owner": lambda: session.get("user"), "network": internet, **(init or {})}
             settings: dict[str, Any] = {
                 "SMTPSERVERS_PERSONAL": True,
+                "TRUSTED_HOSTS": ["localhost"],
                 "SMTPSERVERS_PERSONAL_HOSTS": [f"localhost:{port}" for port in (mailbox.submission, mailbox.smtps)],
                 "SMTPSERVERS_KINDS": {"bulk": {"label": "Newsletters", "bulk": True}},
                 "SMTPSERVERS_APP_NAME": "Corner Shop",

@@ -39,6 +39,35 @@ def test_suspending_and_resuming(site: Host, ann: Browser, admin: Browser, mailb
     assert "may send again" in history
 
 
+def test_a_suspended_user_cannot_begin_anew(site: Host, ann: Browser, admin: Browser, mailbox: Mailbox) -> None:
+    """He neither removes the server nor adds another one with the same address; the operator's code can do both."""
+    set_up(ann, mailbox)
+    (server,) = servers_of(site, ANN)
+    admin.post(f"/personal/{server.public_id}/suspend", {"reason": "Spam from you"})
+    for ask in (ann.get, ann.post):
+        answer = ann.follow(ask(f"/me/{server.public_id}/remove"))
+        assert "is suspended by an administrator, so it cannot be removed" in words(answer)
+    assert "+ Add" not in words(ann.get("/me"))
+    refused = ann.post("/me/add", typed(mailbox, name="Second"))
+    assert (refused.status_code, "you cannot add another one" in words(refused)) == (422, True)
+    assert [(one.name, one.suspended) for one in servers_of(site, ANN)] == [("Mine", True)]
+    assert sent_by_ann(site) == "Built-in"
+    with site.app.app_context():
+        site.smtp.remove_servers(scope=ANN)
+    assert ann.post("/me/add", typed(mailbox)).status_code == 303
+
+
+def test_a_suspended_server_proves_no_address(site: Host, ann: Browser, admin: Browser, mailbox: Mailbox) -> None:
+    """Another server of the same user must prove the address anew."""
+    set_up(ann, mailbox)
+    ann.post("/me/add", typed(mailbox, name="Second", send_as="ann@work.test"))
+    first, second = servers_of(site, ANN)
+    admin.post(f"/personal/{first.public_id}/suspend", {"reason": "Spam from you"})
+    change = typed(mailbox, name="Second", smtp_secret="", version=str(second.version))
+    assert ann.post(f"/me/{second.public_id}/edit", change).status_code == 303
+    assert [(one.address, one.usable) for one in servers_of(site, ANN)] == [("ann@home.test", False)] * 2
+
+
 def test_an_admin_neither_reads_uses_nor_changes_it(site: Host, ann: Browser, admin: Browser, mailbox: Mailbox) -> None:
     """No page of his has the password or the user name, no view of his finds the server."""
     set_up(ann, mailbox)

@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 import trustme
+from flask import session
 from flask_mail import Message
 
 from flask_smtpservers.errors import AddressBlocked
 from flask_smtpservers.findings import Stage, Step, StepState
 from flask_smtpservers.sending.fence import Patience, behind_fence
 from flask_smtpservers.smtp import Endpoint, Security
+from flask_smtpservers.web.turns import take_turn
 from tests.apps import Host
 from tests.peers.hostile import Hostile, hang, hear, hostile, say, server_context, start_tls
 from tests.peers.mailbox import Mailbox
@@ -359,3 +361,17 @@ def test_the_test_message_goes_to_the_users_own_address_only(
     assert "to your own address only: ann@home.test" in words(refused)
     assert "on its way" in words(ann.post(where, {**fields, "recipient": "ANN@home.test"}))
     assert [letter.recipients for letter in mailbox.letters] == [["ANN@home.test"]]
+
+
+def test_nobody_learns_which_servers_other_users_test(make_site: MakeSite, mailbox: Mailbox) -> None:
+    """A user must wait for another's test of the same server, and is not told that it is the same one."""
+    site = make_site()
+    ann = person(site.app, "ann")
+    with site.app.test_request_context("/smtp/me/test"):
+        session["user"] = "bob"
+        turn = take_turn("localhost", mailbox.submission)
+    answer = ann.post("/me/test", typed(mailbox))
+    with site.app.app_context():
+        turn.end()
+    assert answer.status_code == 429
+    assert "the same server" not in answer.text

@@ -153,3 +153,45 @@ def test_another_address_of_a_server_in_use(site: Host, ann: Browser, mailbox: M
     forced = ann.post(f"{here}/change/use", form_of(waiting, "smtp-change-form"))
     assert "A link was sent to ann@third.test" in words(ann.follow(forced))
     assert not servers_of(site, ANN)[0].usable
+
+
+def forge(site: Host, browser: Browser, mailbox: Mailbox) -> int:
+    """Add a server with a request that says it was made to another host; return the status of the answer."""
+    token = browser.client.get("/token").text
+    cookie = browser.client.get_cookie("session")
+    assert cookie is not None
+    fields = {**typed(mailbox, send_as="victim@corp.test"), "csrf_token": token}
+    headers = {"Host": "evil.test", "Cookie": f"session={cookie.value}"}
+    return site.app.test_client(use_cookies=False).post("/smtp/me/add", data=fields, headers=headers).status_code
+
+
+@pytest.mark.parametrize(
+    ("config", "status", "host"),
+    [
+        ({"TRUSTED_HOSTS": None}, 303, None),
+        ({"TRUSTED_HOSTS": ["localhost"]}, 400, None),
+        ({"TRUSTED_HOSTS": None, "SERVER_NAME": "localhost"}, 303, "http://localhost"),
+        ({"TRUSTED_HOSTS": None, "SMTPSERVERS_EXTERNAL_URL": "https://shop.test"}, 303, "https://shop.test"),
+    ],
+)
+def test_a_request_cannot_lead_the_link_to_another_host(
+    make_site: MakeSite, mailbox: Mailbox, config: dict[str, Any], status: int, host: str | None
+) -> None:
+    """Else the victim, or a scanner of his, would hand the token to whoever forged the request's Host."""
+    site = make_site(**config)
+    assert forge(site, person(site.app, "ann"), mailbox) == status
+    texts = [letter.message.get_content() for letter in mailbox.letters]
+    assert [f"{host}/smtp/me/confirm/" in text for text in texts] == ([True] if host else [])
+
+
+def test_an_app_that_does_not_know_its_address_sends_no_link(make_site: MakeSite, mailbox: Mailbox) -> None:
+    """The user is told that it is nothing he can mend; an address that the host vouches for needs no link."""
+    vouched = {"verified_addresses": lambda owner: ["ann@home.test"]}
+    site = make_site(TRUSTED_HOSTS=None, init=vouched)
+    ann = person(site.app, "ann")
+    ann.post("/me/add", typed(mailbox))
+    said = words(ann.follow(ann.post("/me/add", typed(mailbox, name="Second", send_as="ann@work.test"))))
+    assert "this app was not told its own address. Ask whoever runs it" in said
+    assert [server.usable for server in servers_of(site, ANN)] == [True, False]
+    assert "Send me the link" in words(ann.get("/me"))
+    assert mailbox.letters == []

@@ -184,11 +184,15 @@ def users(address: str = "", owner: str = "7", **changes: Any) -> Question:
         (users("ann@home.test", owner_named=True, kind=BULK), MAIN, Rule.DEFAULT),
         (users("", owner_named=True), MAIN, Rule.DEFAULT),
         (users("", kind=LETTERS), MAIN, Rule.DEFAULT),
+        (users("x@shop.test", owner_named=True, from_app=True), MAIN, Rule.DEFAULT),
+        (users("x@shop.test", kind=LETTERS, from_app=True), MAIN, Rule.DEFAULT),
+        (users("ann@home.test", from_app=True), MAIN, Rule.DEFAULT),
         (Question(address="ann@home.test", owner="7", owner_named=True), MAIN, Rule.DEFAULT),
         (users("ann@home.test", withdrawn=frozenset({"id-anns"})), ANNS_SECOND, Rule.PERSONAL),
         (users("ann@home.test", owner="9", owner_named=True), MAIN, Rule.DEFAULT),
         # by name: only in his own mail, and never in the place of a server of the app
-        (users("ann@home.test", using="second"), ANNS_SECOND, Rule.USING),
+        (users("ann@home.test", owner_named=True, using="second"), ANNS_SECOND, Rule.USING),
+        (users("ann@home.test", using="id-second"), ANNS_SECOND, Rule.USING),
         (users("ann@home.test", owner_named=True, using="news"), NEWS, Rule.USING),
     ],
 )
@@ -209,7 +213,10 @@ def test_kinds_tenants_and_users(question: Question, chosen: ServerProfile, rule
         (users("ann@home.test", using="anns", kind=BULK), 'No SMTP server is called "anns".'),
         (users("", using="anns", owner_named=True), 'No SMTP server is called "anns".'),
         (users("ann@home.test", using="bobs"), 'No SMTP server is called "bobs".'),
-        (users("ann@home.test", using="claim"), "Its sending address has not been proved yet."),
+        (users("ann@home.test", using="second"), 'No SMTP server is called "second".'),
+        (users("app@acme.test", using="second", owner_named=True, from_app=True), 'No SMTP server is called "second".'),
+        (users("app@acme.test", using="id-anns", owner_named=True, from_app=True), "No SMTP server is called"),
+        (users("ann@home.test", owner_named=True, using="claim"), "Its sending address has not been proved yet."),
         (users("x@y.test", owner="9", owner_named=True, fallback=False), "The user has no server of his own. No other"),
         (users("x@y.test", owner="", kind=LETTERS, fallback=False), "Nothing says whose mail it is. No other"),
     ],
@@ -221,7 +228,15 @@ def test_what_may_not_be_used_is_an_error(question: Question, text: str) -> None
     assert text in str(caught.value)
 
 
-@pytest.mark.parametrize("question", [users("shop@x.test"), users("", owner_named=True), users("a@b.c", kind=BULK)])
+@pytest.mark.parametrize(
+    "question",
+    [
+        users("shop@x.test"),
+        users("", owner_named=True),
+        users("a@b.c", kind=BULK),
+        users("app@acme.test", owner_named=True, from_app=True),
+    ],
+)
 def test_mail_that_is_no_users_own_needs_no_fall_back(question: Question) -> None:
     """The operator's word on fall-backs does not concern it."""
     assert route(replace(question, fallback=False), EVERYBODY).server is MAIN
@@ -242,3 +257,35 @@ def test_why_the_others_lost() -> None:
 def test_the_built_in_server_that_must_not_be_used() -> None:
     with pytest.raises(ServerNotFound, match="must not be used here"):
         route(Question(using="built-in"), (), builtin=False)
+
+
+@pytest.mark.parametrize("state", [{"enabled": False}, {"suspended_at": NOW}, {}])
+def test_a_users_server_never_takes_the_place_of_a_shared_one(state: dict[str, Any]) -> None:
+    """Whether or not the shared one can send, and however the name is written."""
+    shared = server("Billing", "billing@acme.test", public_id="id-shared", **state)
+    anns = replace(ANNS, name="\uff22illing")
+    question = users("ann@home.test", owner_named=True, using="BILLING")
+    if state:
+        with pytest.raises(ServerNotFound, match='"Billing" was asked for, but it cannot send'):
+            route(question, [anns, shared])
+    else:
+        assert route(question, [anns, shared]).server is shared
+    assert route(replace(question, using=ANNS.public_id), [anns, shared]).server is anns
+
+
+@pytest.mark.parametrize("whose", [{}, {"tenant": "acme"}, {"owner": "7", "address_verified_at": NOW}])
+def test_nobodys_server_takes_the_place_of_the_built_in(whose: dict[str, Any]) -> None:
+    """One that has its name all the same, from SQL say, is found by its id only."""
+    named = server("Built-in", "ann@home.test", public_id="id-named", **whose)
+    question = users("ann@home.test", owner_named=True, tenant=whose.get("tenant", ""), using="BUILT-IN")
+    decided = route(question, [named])
+    assert (decided.server, decided.rule) == (None, Rule.USING)
+    with pytest.raises(ServerNotFound, match="must not be used here"):
+        route(question, [named], builtin=False)
+    assert route(replace(question, using="id-named"), [named]).server is named
+
+
+def test_an_id_goes_before_a_name() -> None:
+    """A tenant's server that is called like the id of one of the app's does not get its mail."""
+    named = server("id-news", "x@acme.test", tenant="acme", public_id="id-other-one")
+    assert route(Question(using="id-news", tenant="acme"), [named, NEWS]).server is NEWS

@@ -54,6 +54,14 @@ def pem(ca: trustme.CA) -> str:
 # -- all together
 
 
+@pytest.mark.parametrize("name", ["Built-in", "BUILT-IN", " built-in ", "\uff22uilt\u200b-in"])
+def test_the_name_of_the_apps_own_server_is_taken(name: str) -> None:
+    """Whoever asks for "Built-in" means that one."""
+    sentence = "The app's own mail server is called “Built-in”. Choose another name."
+    assert wrong(name=name) == {"name": (sentence,)}
+    assert wrong(base=BASE, name=name) == {"name": (sentence,)}
+
+
 def test_defaults_of_a_new_server() -> None:
     """Server and sending address are enough; the rest has safe defaults, and the name is taken from the host."""
     cleaned = new()

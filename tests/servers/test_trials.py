@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from flask_smtpservers.permissions import Scope
 from flask_smtpservers.servers.profile import ServerProfile
 from flask_smtpservers.servers.trials import KEPT, Confirmation, Trial, Trials, covered
 
@@ -131,3 +132,12 @@ def test_a_change_of_what_was_tested_asks_for_a_new_test(host: Host) -> None:
     assert second.retest_since == first.retest_since
     host.store.record_test(second, False, "x")
     assert host.store.get(server.public_id).retest_since is None
+
+
+def test_many_tests_of_one_person_leave_those_of_others(host: Host, trials: Trials) -> None:
+    """Tests of unsaved settings have no server in common; each scope has its own share."""
+    trials.finish(trial_of(host, None, number=10_000, passed=True, scope=Scope("acme")))
+    for number in range(KEPT + 3):
+        trials.finish(trial_of(host, None, number=number, passed=True, scope=Scope("bolt", "ben")))
+    assert trials.find(f"{10_000:032x}", scope=Scope("acme")) is not None
+    assert len(trials.recent("", KEPT * 2, scope=Scope("bolt", "ben"))) == KEPT

@@ -55,6 +55,7 @@ MAKING: dict[str, Any] = {
     "owner": owner,
     "tenant": tenant,
     "SMTPSERVERS_PERSONAL": True,
+    "TRUSTED_HOSTS": ["localhost"],
     "SMTPSERVERS_PERSONAL_HOSTS": ["127.0.0.1:1"],
 }
 

@@ -13,6 +13,7 @@ from flask_smtpservers.policy import Mode
 from flask_smtpservers.web.access import allowed
 from tests.apps import Host
 from tests.peers.mailbox import Mailbox
+from tests.personal.conftest import typed as personal_form
 
 from . import tenants
 from .browser import Browser, form_of, typed, words
@@ -121,6 +122,17 @@ def test_a_tenant_without_servers_is_told_where_its_mail_goes(site: Host) -> Non
         (server,) = site.smtp.servers(scope=BOLT)
         site.smtp.remove_server(server.public_id, scope=BOLT)
     assert "Mail goes out through the app's server “Server of shared”." in words(person(site, "bolt admin").get("/"))
+
+
+def test_a_tenants_server_does_not_carry_the_proof_of_an_address(make_site: MakeSite, mailbox: Mailbox) -> None:
+    """Else its admin could read the links, and prove addresses that are not his."""
+    own = {"SMTPSERVERS_PERSONAL_HOSTS": [f"localhost:{mailbox.submission}"]}
+    shared = {"MAIL_SERVER": "localhost", "MAIL_PORT": mailbox.plain}
+    site = tenants.with_login(make_site(**{**tenants.MAKING, **own, **shared}))
+    assert person(site, "acme admin").post("/add", typed(mailbox, is_default="1")).status_code == 303
+    fields = personal_form(mailbox, send_as="ceo@corp.test")
+    assert person(site, "ann").post("/me/add", fields).status_code == 303
+    assert [(letter.username, letter.recipients) for letter in mailbox.letters] == [(None, ["ceo@corp.test"])]
 
 
 def test_whoever_is_removed_from_the_host_is_out_with_the_next_request(site: Host) -> None:

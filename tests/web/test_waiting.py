@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flask_smtpservers.permissions import Scope
+from flask_smtpservers.permissions import Action, Scope
 from flask_smtpservers.servers.profile import ServerProfile
 from tests.apps import Host, server_fields
 from tests.peers.mailbox import PASSWORD, Mailbox
@@ -255,3 +255,21 @@ def test_a_person_changes_his_own_server(make_site: MakeSite, mailbox: Mailbox) 
         assert password.reveal() == PASSWORD
     assert "A change of “Shop” was saved; it waits for its test by ann" in words(ann.get(f"{here}/history"))
     assert ann.get(f"/{server}/change").status_code == 403
+
+
+def test_a_waiting_password_is_used_by_those_only_who_may_change_secrets(make_site: MakeSite, mailbox: Mailbox) -> None:
+    """Who may edit but not change secrets puts no untested password of somebody else's in use; other changes he may."""
+    denied: set[Action] = set()
+    site = make_site(access=lambda action, scope: action not in denied)
+    browser = Browser(site.app)
+    with site.app.app_context():
+        server = site.state.store.add(server_fields(mailbox)).profile.public_id
+        site.state.store.commit()
+    browser.post(f"/{server}/password", {"smtp_secret": WRONG})
+    form = form_of(browser.get(f"/{server}/change"), FORM)
+    denied.add(Action.CHANGE_SECRETS)
+    assert "Use the new settings anyway" not in words(browser.get(f"/{server}/change"))
+    assert browser.post(f"/{server}/change/use", form).status_code == 403
+    denied.clear()
+    assert "Use the new settings anyway" in words(browser.get(f"/{server}/change"))
+    assert browser.post(f"/{server}/change/use", form).status_code == 303
