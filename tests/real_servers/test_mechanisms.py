@@ -57,7 +57,8 @@ def test_dovecot_lets_in(dovecot: Dovecot, mailbox: Mailbox, ca_file: Path, mech
         session.send(Envelope(sender="shop@example.test", recipients=("ann@example.test",)), CONTENT)
     (letter,) = mailbox.letters
     assert letter.message["Subject"] == "Signed in"
-    assert f"Login: user=<{mailboxes.USERNAME}>, method={mechanism}," in dovecot.log()
+    login = f"Login: user=<{mailboxes.USERNAME}>, method={mechanism},"
+    postfixes.until("the sign-in to be noted", lambda: login in dovecot.log())
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
@@ -105,7 +106,8 @@ def test_postfix_lets_in(host: Host, postfix: Postfix, add: Callable[..., Any], 
     host.mail.send(Message("Hello", recipients=["ann@example.test"], body="Hello"))
     (one,) = postfix.wait()
     assert one.message["Subject"] == "Hello"
-    assert f"sasl_method={method}, sasl_username={postfixes.USERNAME}" in postfix.log()
+    login = f"sasl_method={method}, sasl_username={postfixes.USERNAME}"
+    postfixes.until("the sign-in to be noted", lambda: login in postfix.log())
 
 
 @pytest.mark.parametrize("method", PASSWORD_MECHANISMS)
@@ -116,5 +118,6 @@ def test_postfix_refuses(host: Host, postfix: Postfix, add: Callable[..., Any], 
     with pytest.raises(AuthenticationFailed) as caught:
         host.mail.send(Message("Hello", recipients=["ann@example.test"], body="Hello"))
     assert (caught.value.code, caught.value.permanent) == (535, True)
-    assert f"SASL {method} authentication failed:" in postfix.log()
+    refused = f"SASL {method} authentication failed:"
+    postfixes.until("the refusal to be noted", lambda: refused in postfix.log())  # another process writes the log
     assert postfix.log().count("authentication failed:") == before + 1
