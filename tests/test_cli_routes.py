@@ -45,7 +45,7 @@ def test_explaining(host: Host, mailbox: Mailbox) -> None:
     lines = result.output.splitlines()
     assert lines[:5] == [
         "Server: Shop",
-        'Why this one: "Shop" is the default server.',
+        "Why this one: “Shop” is the default server.",
         "From: ann@home.test",
         "Replies go to: ann@home.test",
         "Envelope sender: ann@home.test",
@@ -90,7 +90,7 @@ def test_what_passed_over_is_named(host: Host, mailbox: Mailbox) -> None:
     with host.app.app_context():
         host.smtp.add_server(**server_fields(mailbox, name="Old", enabled=False))
     result = run(host, "explain", "--from", "shop@example.test")
-    assert '- "Old" sends as shop@example.test. It is paused.' in [line.strip() for line in result.output.splitlines()]
+    assert "- “Old” sends as shop@example.test. It is paused." in [line.strip() for line in result.output.splitlines()]
 
 
 def test_who_it_would_be_from(host: Host) -> None:
@@ -138,7 +138,7 @@ def test_what_would_not_be_sent_is_explained_as_well(host: Host) -> None:
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (("--using", "nobody"), 'No SMTP server is called "nobody".'),
+        (("--using", "nobody"), "No SMTP server is called “nobody”."),
         (("--kind", "letters"), "There is no kind of mail “letters”."),
     ],
 )

@@ -113,7 +113,7 @@ def by_owner(question: Question, own: Sequence[ServerProfile]) -> Found:
         return (), _("Nothing says that this is the user's own mail.")
     wanted = address_key(question.address)[0]
     ordered = sorted(own, key=lambda server: address_key(server.address)[0] != wanted)
-    fitting = [Fit(server, _('"%(name)s" is the user\'s own server.', name=server.name)) for server in ordered]
+    fitting = [Fit(server, _("“%(name)s” is the user's own server.", name=server.name)) for server in ordered]
     return fitting, _("The user has no server of his own.")
 
 
@@ -123,9 +123,9 @@ def by_kind(question: Question, servers: Sequence[ServerProfile]) -> Found:
     if kind is None:
         return (), _("The message is of no kind in particular.")
     assigned = [server for one in question.kind_servers for server in servers if server.public_id == one]
-    words = _('Mail of the kind "%(kind)s" is assigned to "%(name)s".')
+    words = _("Mail of the kind “%(kind)s” is assigned to “%(name)s”.")
     fitting = [Fit(server, words % {"kind": kind.label, "name": server.name}) for server in assigned]
-    return fitting, _('Mail of the kind "%(kind)s" is assigned to no server.', kind=kind.label)
+    return fitting, _("Mail of the kind “%(kind)s” is assigned to no server.", kind=kind.label)
 
 
 def by_address(question: Question, servers: Sequence[ServerProfile]) -> Found:
@@ -136,9 +136,9 @@ def by_address(question: Question, servers: Sequence[ServerProfile]) -> Found:
     fitting: list[Fit] = []
     for server in servers:
         if address_key(server.address)[0] == wanted:
-            fitting.append(Fit(server, _('"%(name)s" sends as %(address)s.', name=server.name, address=server.address)))
+            fitting.append(Fit(server, _("“%(name)s” sends as %(address)s.", name=server.name, address=server.address)))
         elif wanted in server.allowed_senders:
-            fitting.append(Fit(server, _('"%(name)s" may send as %(address)s.', name=server.name, address=wanted)))
+            fitting.append(Fit(server, _("“%(name)s” may send as %(address)s.", name=server.name, address=wanted)))
     return fitting, _("No server sends as %(address)s.", address=question.address)
 
 
@@ -150,9 +150,9 @@ def by_domain(question: Question, servers: Sequence[ServerProfile]) -> Found:
     fitting: list[Fit] = []
     for server in servers:
         if address_key(server.address)[1] == domain:
-            reason = _('"%(name)s" sends for the domain %(domain)s.', name=server.name, domain=domain)
+            reason = _("“%(name)s” sends for the domain %(domain)s.", name=server.name, domain=domain)
         elif domain in server.allowed_senders:
-            reason = _('"%(name)s" may send for the domain %(domain)s.', name=server.name, domain=domain)
+            reason = _("“%(name)s” may send for the domain %(domain)s.", name=server.name, domain=domain)
         else:
             continue
         refuses = server.foreign_sender is ForeignSender.REFUSE and not server.may_send_as(question.address)
@@ -174,7 +174,7 @@ def by_default(question: Question, servers: Sequence[ServerProfile]) -> Found:  
 
 def _defaults(servers: Sequence[ServerProfile], tenant: str) -> list[Fit]:
     return [
-        Fit(server, _('"%(name)s" is the default server.', name=server.name))
+        Fit(server, _("“%(name)s” is the default server.", name=server.name))
         for server in servers
         if server.is_default and server.tenant == tenant
     ]

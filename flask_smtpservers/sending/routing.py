@@ -149,7 +149,7 @@ def _first(rule: Rule, question: Question, fitting: Sequence[Fit], none: str) ->
         if not fault and chosen is None:
             chosen = fit
             continue
-        why = fault or _('"%(name)s" comes first.', name=chosen.server.name if chosen else "")
+        why = fault or _("“%(name)s” comes first.", name=chosen.server.name if chosen else "")
         passed.append(Passed(fit.server.public_id, fit.server.name, f"{fit.reason} {why}"))
     if chosen is not None:
         return chosen.server, Tried(rule, chosen.reason, tuple(passed))
@@ -177,15 +177,15 @@ def _asked_for(
     named = named or [server for server in shared if wanted == name_key(server.name)]
     if not named and question.owner_named:
         named = [server for server in mine if wanted == name_key(server.name)]
-    fitting = [Fit(server, _('The program asked for "%(name)s".', name=server.name)) for server in named]
+    fitting = [Fit(server, _("The program asked for “%(name)s”.", name=server.name)) for server in named]
     chosen, step = _first(Rule.USING, question, fitting, "")
     if chosen is not None:
         return Route(chosen, Rule.USING, step.reason, (step,))
     if named:
         fault = fault_of(named[0], question)
-        text = _('The server "%(name)s" was asked for, but it cannot send. %(fault)s', name=named[0].name, fault=fault)
+        text = _("The server “%(name)s” was asked for, but it cannot send. %(fault)s", name=named[0].name, fault=fault)
         raise NoRoute(text, [step])
-    raise NoRoute(_('No SMTP server is called "%(name)s".', name=name))
+    raise NoRoute(_("No SMTP server is called “%(name)s”.", name=name))
 
 
 _RULES: tuple[tuple[Rule, Callable[[Question, Sequence[ServerProfile]], Found]], ...] = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from ..i18n import gettext as _
@@ -10,7 +9,7 @@ from ..providers.provider import UsernameRule
 from ..secret import Secret
 from ..smtp.endpoint import Security
 from .cleaning import Cleaning, FieldWarning
-from .credentials import is_google, keeps_password
+from .credentials import keeps_password
 
 #: Ports at which servers usually speak plainly first and encrypt with STARTTLS.
 STARTTLS_PORTS = (25, 587, 2525)
@@ -45,13 +44,17 @@ def _login(work: Cleaning) -> Iterator[FieldWarning]:
     host, username, password = work.values["host"], work.values["username"], work.values.get("password")
     if not username:
         return
-    if is_google(host) and isinstance(password, Secret) and not re.fullmatch(r"[A-Za-z]{16}", password.reveal()):
-        text = _("Google takes an app password of 16 letters here; this is another password.")
+    address = work.values["address"]
+    provider = work.rules.catalog.provider_of_host(host, address)
+    if provider and isinstance(password, Secret) and provider.password_matches(password.reveal()) is False:
+        text = _(
+            "This does not look like what %(provider)s takes here (%(secret)s). Perhaps it is another password.",
+            provider=provider.name,
+            secret=provider.password_label,
+        )
         yield FieldWarning("password", text)
     if password is None and not keeps_password(work):
         yield FieldWarning("password", _("Without a password nobody can sign in with this user name."))
-    address = work.values["address"]
-    provider = work.rules.catalog.provider_of_host(host, address)
     if provider is not None and provider.username is UsernameRule.EMAIL and "@" not in username:
         text = _("%(provider)s usually needs the whole mail address as user name.", provider=provider.name)
         yield FieldWarning("username", text, {"username": address})

@@ -40,11 +40,6 @@ def clean_credentials(work: Cleaning) -> bool:
     return _consistent(work, username)
 
 
-def is_google(host: str) -> bool:
-    """Say whether a host belongs to Google, whose app passwords are 16 letters shown in four groups."""
-    return host.endswith((".gmail.com", ".googlemail.com", ".google.com"))
-
-
 def keeps_password(work: Cleaning) -> bool:
     """Say whether the stored password stays as it is."""
     return work.base is not None and work.base.password is not None and "password" not in work.values
@@ -134,14 +129,12 @@ def _typed(work: Cleaning, text: str) -> Secret | None:
 
 
 def _without_groups(work: Cleaning, text: str) -> str:
-    """Google shows an app password as ``abcd efgh ijkl mnop``, with no-break spaces; the server wants the letters."""
-    groups = re.split(f"[{BLANKS}]+", text)
-    if not is_google(work.values.get("host", "")) or len(groups) != 4:
-        return text
-    if not all(re.fullmatch(r"[A-Za-z]{4}", group) for group in groups):
-        return text
-    work.notice(_("The blanks between the groups of the app password were removed."))
-    return "".join(groups)
+    """Join an app password that was pasted as it is shown, ``abcd efgh ijkl mnop``; the server wants the letters."""
+    provider = work.rules.catalog.provider_of_host(work.values.get("host", ""), work.values.get("address", ""))
+    joined = provider.tidy_password(text) if provider is not None else text
+    if joined != text:
+        work.notice(_("The blanks between the groups of the app password were removed."))
+    return joined
 
 
 # -- certificates

@@ -102,7 +102,7 @@ class ServerStore(Proposals):
         """
         with self._change(actor, scope) as change:
             order = change.order()
-            if scope.owner and any(change.server(public_id).suspended for public_id in order):
+            if scope.owner and not operator and any(change.server(public_id).suspended for public_id in order):
                 raise InvalidServer({"name": (no_more(),)})
             cleaned = self._cleaned(change, fields, None, scope, operator, count=len(order))
             values = dict(cleaned.values)

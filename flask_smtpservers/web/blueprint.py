@@ -42,6 +42,7 @@ from . import (
 )
 from .access import protected
 from .csrf import ForgedRequest
+from .links import SHARED
 from .menu import smtpservers_menu
 from .rendering import page
 from .status import smtp_status
@@ -52,7 +53,8 @@ _PAGE = ("GET",)
 _FORM = ("GET", "POST")
 _BUTTON = ("POST",)
 
-#: Address, endpoint, methods. Whatever changes something takes POST only.
+#: Address, endpoint, methods. Whatever changes something takes POST only. Those that are shared (:data:`.links.SHARED`)
+#: are there once more below ``/me``, about the person's own servers.
 _ROUTES: tuple[tuple[str, Callable[..., ResponseReturnValue], tuple[str, ...]], ...] = (
     ("/", servers.list_servers, _PAGE),
     ("/add", editing.add_server, _FORM),
@@ -101,34 +103,6 @@ _ROUTES: tuple[tuple[str, Callable[..., ResponseReturnValue], tuple[str, ...]], 
     ("/me/confirm/<token>", proving.confirm_address, _FORM),
 )
 
-#: The pages of a person's own servers, below ``/me``: the same ones, about others.
-_OWN: tuple[tuple[str, Callable[..., ResponseReturnValue], tuple[str, ...]], ...] = (
-    ("/add", editing.add_server, _FORM),
-    ("/set-up", set_up.set_up, _FORM),
-    ("/set-up/check", set_up.check_set_up, _BUTTON),
-    ("/test", testing.test_unsaved, _BUTTON),
-    ("/tests/<trial_id>", arrival.test_result, _PAGE),
-    ("/arrival", arrival.confirm_arrival, _FORM),
-    ("/headers", received.read_pasted, _FORM),
-    ("/history", history.show_history, _PAGE),
-    ("/export", exporting.export_servers, _PAGE),
-    ("/help/", provider_help.help_index, _PAGE),
-    ("/help/<provider_id>", provider_help.help_page, _PAGE),
-    ("/<server_id>/edit", editing.edit_server, _FORM),
-    ("/<server_id>/password", servers.change_password, _FORM),
-    ("/<server_id>/remove", servers.remove_server, _FORM),
-    ("/<server_id>/enable", servers.enable_server, _BUTTON),
-    ("/<server_id>/pause", servers.pause_server, _BUTTON),
-    ("/<server_id>/default", servers.default_server, _BUTTON),
-    ("/<server_id>/test", testing.test_server, _FORM),
-    ("/<server_id>/change", waiting.waiting_change, _PAGE),
-    ("/<server_id>/change/test", waiting.test_change, _BUTTON),
-    ("/<server_id>/change/use", waiting.use_change, _BUTTON),
-    ("/<server_id>/change/discard", waiting.discard_change, _BUTTON),
-    ("/<server_id>/history", history.server_history, _PAGE),
-    ("/<server_id>/history/<int:entry>", history.restore_server, _PAGE),
-)
-
 
 def make_blueprint(url_prefix: str) -> Blueprint:
     """Make the blueprint ``smtpservers`` with all pages below ``url_prefix``."""
@@ -141,8 +115,8 @@ def make_blueprint(url_prefix: str) -> Blueprint:
     )
     for rule, view, methods in _ROUTES:
         blueprint.add_url_rule(rule, view_func=view, methods=list(methods), provide_automatic_options=False)
-    for rule, view, methods in _OWN:
-        _add_own(blueprint, rule, view, methods)
+        if view.__name__ in SHARED:
+            _add_own(blueprint, rule, view, methods)
     blueprint.after_request(headers.secure)
     blueprint.register_error_handler(ForgedRequest, _forged)
     blueprint.register_error_handler(CSRFError, _forged)

@@ -60,7 +60,7 @@ class Place:
         try:
             pasted = split_host(host)
         except ValueError:
-            pass
+            pass  # what was typed is no host; then it is no place for a secret either
         else:
             host, port = pasted.host, pasted.port or port
         authority = "" if form.holds_private_key("ca_certificate") else form.text("ca_certificate")

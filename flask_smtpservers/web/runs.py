@@ -65,7 +65,6 @@ class Result:
     :param who: who can mend it.
     :param outbound: from which addresses this app connects, where that matters.
     :param checklist: what a person should have checked before asking for help.
-    :param dialogue: what was said, secrets masked: (step, text).
     """
 
     headline: str
@@ -75,7 +74,6 @@ class Result:
     who: str = ""
     outbound: str = ""
     checklist: tuple[Point, ...] = ()
-    dialogue: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -114,15 +112,14 @@ class Run:
     @property
     def result(self) -> Result:
         """What the steps came to."""
-        dialogue = tuple((label(step.stage), step.raw) for step in self.done if step.raw)
         points = checklist(self.done, self.outbound_ips)
         failed = next((step for step in self.done if step.state is StepState.FAILED), None)
         if failed is not None:
-            return replace(self._failure(failed.diagnosis), checklist=points, dialogue=dialogue)
+            return replace(self._failure(failed.diagnosis), checklist=points)
         if self.broken:
-            return Result(_("The test could not be finished."), statements=(self.broken,), dialogue=dialogue)
+            return Result(_("The test could not be finished."), statements=(self.broken,))
         found = Result(self._success_headline(), passed=True, statements=tuple(self._statements()))
-        return replace(found, checklist=points, dialogue=dialogue)
+        return replace(found, checklist=points)
 
     def _failure(self, diagnosis: Diagnosis | None) -> Result:
         if diagnosis is None:

@@ -332,7 +332,7 @@ def test_a_tenant_is_that_of_the_request_or_named(world: World) -> None:
             assert world.send().server_name == "Main"
     with world.request(tenant="other"):
         assert world.send().server_name == "Main"
-        with pytest.raises(ServerNotFound, match='No SMTP server is called "acme"'):
+        with pytest.raises(ServerNotFound, match="No SMTP server is called “acme”"):
             world.send(using="acme")
         with pytest.raises(ServerNotFound, match="No SMTP server is called"):
             world.send(using=world.profiles["Acme"].public_id)

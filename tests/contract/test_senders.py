@@ -197,7 +197,7 @@ def test_a_server_asked_for_that_is_not_there(shop: Host, mailbox: Mailbox) -> N
     from flask_smtpservers import ServerNotFound
 
     (server,) = shop.smtp.servers()
-    with shop.smtp.using("nobody"), pytest.raises(ServerNotFound, match='No SMTP server is called "nobody"'):
+    with shop.smtp.using("nobody"), pytest.raises(ServerNotFound, match="No SMTP server is called “nobody”"):
         send(shop)
     shop.smtp.edit_server(server.public_id, enabled=False)
     with shop.smtp.using("Shop"), pytest.raises(ServerNotFound, match="is paused"):
@@ -216,6 +216,6 @@ def test_explaining(shop: Host, mailbox: Mailbox) -> None:
         "No server sends as ann@elsewhere.test.",
         "No server sends for the domain elsewhere.test.",
         "The mail belongs to no tenant.",
-        '"Shop" is the default server.',
+        "“Shop” is the default server.",
     ]
     assert mailbox.connections == 0

@@ -58,7 +58,7 @@ def test_a_paused_server_of_the_app(site: Host, mailbox: Mailbox, said: dict[str
         site.state.store.add({**server_fields(mailbox), "name": "billing", "address": HERS}, scope=ANN)
         site.state.store.verify_address(site.smtp.servers(scope=ANN)[0].public_id, HERS, scope=ANN)
         site.state.store.commit()
-    with pytest.raises(ServerNotFound, match='"Billing" was asked for, but it cannot send'):
+    with pytest.raises(ServerNotFound, match="“Billing” was asked for, but it cannot send"):
         sent(site, "Billing", sender, **said)
     assert mailbox.letters == []
 
@@ -66,7 +66,7 @@ def test_a_paused_server_of_the_app(site: Host, mailbox: Mailbox, said: dict[str
 def test_a_server_of_the_app_that_is_not_there(site: Host, mailbox: Mailbox) -> None:
     """A request is nobody's word that the name is one of the user's; `using(owner=…)` and the id are."""
     set_up(site, mailbox, "transactional")
-    with pytest.raises(ServerNotFound, match='No SMTP server is called "Transactional"'):
+    with pytest.raises(ServerNotFound, match="No SMTP server is called “Transactional”"):
         sent(site, "Transactional")
     assert mailbox.letters == []
     assert sent(site, "Transactional", owner="ann") == "transactional"

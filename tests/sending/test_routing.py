@@ -68,8 +68,8 @@ def test_every_rule_that_was_tried_says_how_it_went() -> None:
     """An admin who wonders reads why his server was not taken."""
     decided = route(Question(address="old@gone.test"), ALL)
     assert [tried.rule for tried in decided.tried] == [rule for rule in Rule if rule is not Rule.BUILT_IN]
-    assert decided.tried[3].reason == '"Old" sends as old@gone.test. It is paused.'
-    assert decided.tried[-1].reason == decided.reason == '"Main" is the default server.'
+    assert decided.tried[3].reason == "“Old” sends as old@gone.test. It is paused."
+    assert decided.tried[-1].reason == decided.reason == "“Main” is the default server."
 
 
 def test_without_any_server_the_reasons_are_complete() -> None:
@@ -82,7 +82,7 @@ def test_without_any_server_the_reasons_are_complete() -> None:
         "The message has no sender of its own.",
         "The message has no sender of its own.",
         "The mail belongs to no tenant.",
-        '"Main" is the default server. It is paused.',
+        "“Main” is the default server. It is paused.",
         "The app's own MAIL_* settings are used.",
     ]
 
@@ -90,9 +90,9 @@ def test_without_any_server_the_reasons_are_complete() -> None:
 @pytest.mark.parametrize(
     ("question", "text"),
     [
-        (Question(using="nobody"), 'No SMTP server is called "nobody".'),
-        (Question(using=""), 'No SMTP server is called "".'),
-        (Question(using="old"), 'The server "Old" was asked for, but it cannot send. It is paused.'),
+        (Question(using="nobody"), "No SMTP server is called “nobody”."),
+        (Question(using=""), "No SMTP server is called “”."),
+        (Question(using="old"), "The server “Old” was asked for, but it cannot send. It is paused."),
     ],
 )
 def test_a_server_asked_for_that_cannot_send_is_an_error(question: Question, text: str) -> None:
@@ -206,15 +206,15 @@ def test_kinds_tenants_and_users(question: Question, chosen: ServerProfile, rule
     ("question", "text"),
     [
         (Question(using="bad"), "It was suspended by an administrator."),
-        (Question(using="Acme"), 'No SMTP server is called "Acme".'),
-        (Question(using="id-other", tenant="acme"), 'No SMTP server is called "id-other".'),
-        (Question(using="anns"), 'No SMTP server is called "anns".'),
-        (users("shop@x.test", using="anns"), 'No SMTP server is called "anns".'),
-        (users("ann@home.test", using="anns", kind=BULK), 'No SMTP server is called "anns".'),
-        (users("", using="anns", owner_named=True), 'No SMTP server is called "anns".'),
-        (users("ann@home.test", using="bobs"), 'No SMTP server is called "bobs".'),
-        (users("ann@home.test", using="second"), 'No SMTP server is called "second".'),
-        (users("app@acme.test", using="second", owner_named=True, from_app=True), 'No SMTP server is called "second".'),
+        (Question(using="Acme"), "No SMTP server is called “Acme”."),
+        (Question(using="id-other", tenant="acme"), "No SMTP server is called “id-other”."),
+        (Question(using="anns"), "No SMTP server is called “anns”."),
+        (users("shop@x.test", using="anns"), "No SMTP server is called “anns”."),
+        (users("ann@home.test", using="anns", kind=BULK), "No SMTP server is called “anns”."),
+        (users("", using="anns", owner_named=True), "No SMTP server is called “anns”."),
+        (users("ann@home.test", using="bobs"), "No SMTP server is called “bobs”."),
+        (users("ann@home.test", using="second"), "No SMTP server is called “second”."),
+        (users("app@acme.test", using="second", owner_named=True, from_app=True), "No SMTP server is called “second”."),
         (users("app@acme.test", using="id-anns", owner_named=True, from_app=True), "No SMTP server is called"),
         (users("ann@home.test", owner_named=True, using="claim"), "Its sending address has not been proved yet."),
         (users("x@y.test", owner="9", owner_named=True, fallback=False), "The user has no server of his own. No other"),
@@ -249,8 +249,8 @@ def test_why_the_others_lost() -> None:
     decided = route(Question(address="bills@acme.test"), [hidden, BILLS, twin])
     assert decided.server is BILLS
     assert [(other.server_name, other.reason) for other in decided.tried[-1].others] == [
-        ("Hidden", '"Hidden" sends as bills@acme.test. It is paused.'),
-        ("Twin", '"Twin" sends as bills@acme.test. "Bills" comes first.'),
+        ("Hidden", "“Hidden” sends as bills@acme.test. It is paused."),
+        ("Twin", "“Twin” sends as bills@acme.test. “Bills” comes first."),
     ]
 
 
@@ -266,7 +266,7 @@ def test_a_users_server_never_takes_the_place_of_a_shared_one(state: dict[str, A
     anns = replace(ANNS, name="\uff22illing")
     question = users("ann@home.test", owner_named=True, using="BILLING")
     if state:
-        with pytest.raises(ServerNotFound, match='"Billing" was asked for, but it cannot send'):
+        with pytest.raises(ServerNotFound, match="“Billing” was asked for, but it cannot send"):
             route(question, [anns, shared])
     else:
         assert route(question, [anns, shared]).server is shared

@@ -377,6 +377,9 @@ def test_what_users_may_have(host: Host, policy: dict[str, Any], fields: dict[st
     store = host.with_store(settings(**{"personal": True, **policy}))
     server = store.add({**FIELDS, **fields}, scope=ANN).profile
     store.edit(server.public_id, {"name": "Edited"}, scope=ANN)
+    (kept,) = store.servers(scope=ANN)
+    assert (kept.name, kept.host, kept.port) == ("Edited", server.host, server.port)
+    assert all(getattr(kept, name) == value for name, value in fields.items())
 
 
 def test_how_many_users_may_have(host: Host) -> None:
@@ -448,3 +451,12 @@ def test_old_tables_hold_the_apps_servers(old_tables: Host) -> None:
 def test_keys_are_changed_for_everybody(store: ServerStore, one_each: dict[Scope, ServerProfile]) -> None:
     assert store.rotate().unchanged == len(one_each)
     assert store.unreadable() == []
+
+
+def test_the_operator_may_add_for_a_suspended_user(store: ServerStore, one_each: dict[Scope, ServerProfile]) -> None:
+    """The user himself may not: he would only go on with another server."""
+    store.suspend(one_each[ANN].public_id, "spam", scope=ANN)
+    fields = {**FIELDS, "name": "Another"}
+    with pytest.raises(InvalidServer):
+        store.add(fields, scope=ANN)
+    assert store.add(fields, scope=ANN, operator=True).profile.scope == ANN

@@ -37,7 +37,7 @@ def ask(browser: Browser, **said: str) -> Any:
 
 def test_at_first_it_answers_for_a_mail_without_a_sender(shop: Host) -> None:
     page = words(Browser(shop.app).get("/which-server"))
-    assert '“Main” would send it "Main" is the default server.' in page
+    assert "“Main” would send it “Main” is the default server." in page
     assert "To: Corner Shop <info@shop.test>" in page
 
 
@@ -45,9 +45,9 @@ def test_the_rules_and_why_the_others_lost(shop: Host) -> None:
     """In their order; what was passed over is named, and what comes after the decision is marked so."""
     page = words(ask(Browser(shop.app), sender="old@shop.test"))
     assert "“Main” would send it" in page
-    assert 'Sender\'s address "Old" sends as old@shop.test. It is paused.' in page
-    assert 'Sender\'s domain decides "Main" sends for the domain shop.test.' in page
-    assert '"Bills" sends for the domain shop.test. "Main" comes first.' in page
+    assert "Sender's address “Old” sends as old@shop.test. It is paused." in page
+    assert "Sender's domain decides “Main” sends for the domain shop.test." in page
+    assert "“Bills” sends for the domain shop.test. “Main” comes first." in page
     assert "Default server Not looked at any more." in page
 
 
@@ -68,8 +68,8 @@ def test_how_people_see_it(shop: Host) -> None:
 @pytest.mark.parametrize(
     ("said", "texts"),
     [
-        ({"using": "old"}, ["No server would send it", 'The server "Old" was asked for, but it cannot send.']),
-        ({"using": "nobody"}, ["No server would send it", 'No SMTP server is called "nobody".']),
+        ({"using": "old"}, ["No server would send it", "The server “Old” was asked for, but it cannot send."]),
+        ({"using": "nobody"}, ["No server would send it", "No SMTP server is called “nobody”."]),
         (
             {"using": "strict", "sender": "x@nowhere.test"},
             ["It would not be sent", "sends only as desk@strict.test", "The server for it is “Strict”"],
@@ -193,7 +193,7 @@ def test_a_tenants_admin_learns_nothing_about_others(make_site: MakeSite) -> Non
     assert "“Acme” would send it" in page
     assert "No server sends as info@bolt.test." in page
     for name in ("Bolt", theirs.public_id, "Bens", bens.public_id):
-        assert f'No SMTP server is called "{name}".' in words(
+        assert f"No SMTP server is called “{name}”." in words(
             ask(admin, using=name, owner="ben", sender="ben@bolt.test")
         )
     assert ask(admin, tenant="bolt").status_code == 422
